@@ -1,0 +1,37 @@
+import { subjects } from "./subjects.ts";
+
+const second = 1_000_000_000;
+const mebibyte = 1024 * 1024;
+
+/**
+ * The stream that is the truth. Every limit is written out: no age and no count limit, because history is the audit trail; a byte
+ * limit with `discard: new`, because a full disk must refuse new actions and never drop old events.
+ */
+export const omegaStream = {
+  name: "OMEGA",
+  subjects: [subjects.everything],
+  retention: "limits",
+  storage: "file",
+  discard: "new",
+  maxAgeNs: 0,
+  maxMessages: -1,
+  maxMessagesPerSubject: -1,
+  maxBytes: 2048 * mebibyte,
+  maxMessageBytes: 1 * mebibyte,
+  maxConsumers: 64,
+  duplicateWindowNs: 120 * second,
+  denyDelete: true,
+  denyPurge: true,
+  replicas: 1,
+} as const;
+
+export type StreamLimits = typeof omegaStream;
+
+/** Leases live in a key-value bucket; a key's revision is the fencing token. */
+export const leaseBucket = {
+  name: "omega-leases",
+  ttlMs: 4000,
+  history: 1,
+  maxBytes: 1 * mebibyte,
+  replicas: 1,
+} as const;

@@ -1,0 +1,72 @@
+import { definitionOf } from "./catalogue.ts";
+
+/** Everything Omega says is under this root; the stream OMEGA takes `omega.>`. */
+const root = "omega";
+
+/** Subject filters for readers. */
+export const subjects = {
+  everything: `${root}.>`,
+  incidents: `${root}.incident.>`,
+  incident: (incidentId: string) => `${root}.incident.${tokenFor(incidentId)}.>`,
+  signals: `${root}.signal.>`,
+  control: `${root}.control.>`,
+  agents: `${root}.agent.>`,
+} as const;
+
+/**
+ * One NATS subject token for any text: letters, digits, `_` and `-` stay, every other byte of its UTF-8 becomes `=XX`. Injective,
+ * so two services never share a subject.
+ */
+export function tokenFor(text: string): string {
+  if (text === "") throw new Error("an empty name has no subject token");
+  let token = "";
+  for (const byte of new TextEncoder().encode(text)) {
+    const character = String.fromCharCode(byte);
+    token += /[A-Za-z0-9_-]/.test(character) ? character : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return token;
+}
+
+/** What `subjectFor` needs of an event. */
+export interface Addressed {
+  readonly type: string;
+  readonly incidentid?: string | undefined;
+  readonly data: unknown;
+}
+
+/**
+ * The one place where a subject is built: `omega.incident.<incidentId>.<noun>.<verb>`, `omega.signal.<service>.<verb>`,
+ * `omega.control.<verb>`, `omega.agent.<agent>.<verb>`. Throws on an unknown type or a missing incident: both are bugs of the caller.
+ */
+export function subjectFor(event: Addressed): string {
+  const definition = definitionOf(event.type);
+  if (definition === undefined) throw new Error(`no event type '${event.type}' exists`);
+  const [noun = "", verb = ""] = event.type.split(".");
+  switch (definition.scope) {
+    case "incident": {
+      if (event.incidentid === undefined) throw new Error(`${event.type} needs an incidentid`);
+      return `${root}.incident.${tokenFor(event.incidentid)}.${noun}.${verb}`;
+    }
+    case "signal":
+      return `${root}.signal.${tokenFor(textField(event, "service"))}.${verb}`;
+    case "control":
+      return `${root}.control.${verb}`;
+    case "agent":
+      return `${root}.agent.${tokenFor(textField(event, "agent"))}.${verb}`;
+  }
+}
+
+/** The CloudEvents `subject` attribute: the incident, service or process that the event is about. */
+export function aboutOf(event: Addressed): string {
+  const scope = definitionOf(event.type)?.scope;
+  if (scope === "signal") return textField(event, "service");
+  if (scope === "agent") return textField(event, "agent");
+  return event.incidentid ?? "control";
+}
+
+function textField(event: Addressed, name: string): string {
+  const value: unknown =
+    typeof event.data === "object" && event.data !== null ? Reflect.get(event.data, name) : undefined;
+  if (typeof value !== "string") throw new Error(`${event.type} needs a text field '${name}' to have a subject`);
+  return value;
+}

@@ -1,0 +1,150 @@
+import { z } from "zod";
+
+/** Shapes that several events share. Field names carry their unit; times are RFC 3339 in UTC with milliseconds. */
+
+export const timeSchema = z.iso.datetime({ precision: 3 });
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+export const traceIdSchema = z.string().regex(/^[0-9a-f]{32}$/);
+export const severitySchema = z.enum(["warning", "critical"]);
+export const jsonObjectSchema = z.record(z.string(), z.json());
+
+/** Why something did not work; `kind` says what may be done next (docs: style.md, Failures). */
+export const failureSchema = z.strictObject({
+  kind: z.enum(["retryable", "terminal", "conflict", "unknown"]),
+  code: z.string().regex(/^[a-z][a-z0-9_]*$/),
+  message: z.string().max(4096),
+});
+
+/** A place in source code. `file` is relative to a configured source root where one matches, else as the trace had it. */
+export const locationSchema = z.strictObject({
+  function: z.string().optional(),
+  file: z.string().optional(),
+  lineStart: z.number().int().min(1).optional(),
+  lineEnd: z.number().int().min(1).optional(),
+  /** For a missing log transition: the last statement that was seen and the one that should have followed. */
+  lastSeen: z.string().optional(),
+  expectedNext: z.string().optional(),
+});
+export type Location = z.infer<typeof locationSchema>;
+
+/** One reason to believe a claim; `ref` points at what can be looked at again. */
+export const evidenceSchema = z.strictObject({
+  kind: z.enum(["span", "trace", "log", "metric", "change", "memory", "document", "source"]),
+  /** `trace:<id>/span:<id>`, `log:<sha256>`, `change:<id>` and the like. */
+  ref: z.string().min(1).max(512),
+  says: z.string().max(2048),
+});
+export type Evidence = z.infer<typeof evidenceSchema>;
+
+/** One possible root cause, as `omega diagnose` prints it too. */
+export const candidateSchema = z.strictObject({
+  rank: z.number().int().min(1),
+  service: z.string().min(1),
+  kind: z.enum(["code", "error", "latency", "cpu", "memory", "network", "disk", "dependency", "change"]),
+  /** Calibrated probability that this is the cause, 0 to 1. */
+  confidence: z.number().min(0).max(1),
+  /** The failing call: operation of the span at fault. */
+  operation: z.string().optional(),
+  errorType: z.string().optional(),
+  /** Version of the service that shows the fault, and a version of it that does not. */
+  version: z.string().optional(),
+  healthyVersion: z.string().optional(),
+  location: locationSchema.optional(),
+  change: z.strictObject({ id: z.string().min(1) }).optional(),
+  evidence: z.array(evidenceSchema).max(32),
+});
+export type Candidate = z.infer<typeof candidateSchema>;
+
+/** One field that an action changes; `path` is a JSON Pointer (RFC 6901) in the named object. */
+export const changeSchema = z.strictObject({
+  object: z.string().min(1),
+  path: z.string(),
+  before: z.json().optional(),
+  after: z.json().optional(),
+});
+export type Change = z.infer<typeof changeSchema>;
+
+/** What an action works on, as policy, budgets and the undo order see it. */
+export const targetSchema = z.strictObject({
+  /** `kubernetes`, `ssh`, `webhook`. */
+  system: z.enum(["kubernetes", "ssh", "webhook"]),
+  namespace: z.string().optional(),
+  kind: z.string().optional(),
+  name: z.string().min(1),
+});
+export type Target = z.infer<typeof targetSchema>;
+
+export const blastRadiusSchema = z.strictObject({
+  /** What would feel it, in the words of the target system. */
+  objects: z.array(z.string()).max(256),
+  /** Instances (pods, hosts) that the action replaces or reconfigures. */
+  instances: z.number().int().min(0),
+  says: z.string().max(1024),
+});
+
+/** One repair that Surgeon found possible, planned and dry-run. */
+export const optionSchema = z.strictObject({
+  optionId: z.string().min(1),
+  actionType: z.string().regex(/^[a-z0-9]+\.[a-z0-9-]+$/),
+  params: jsonObjectSchema,
+  target: targetSchema,
+  /** The state before and all that undo needs; hashed as RFC 8785 canonical JSON. */
+  plan: jsonObjectSchema,
+  planHash: sha256Schema,
+  changes: z.array(changeSchema).max(256),
+  dryRun: z.enum(["proven", "simulated", "impossible"]),
+  reversible: z.enum(["exact", "compensating", "none"]),
+  risk: z.enum(["low", "medium", "high"]),
+  blastRadius: blastRadiusSchema,
+  /** Why this option, in order of weight. */
+  reasons: z.array(z.string()).max(16),
+  warnings: z.array(z.string()).max(16),
+});
+export type RepairOption = z.infer<typeof optionSchema>;
+
+/** Who did it: a process's role, or a person signed in. */
+export const actorSchema = z.strictObject({
+  kind: z.enum(["policy", "person", "process"]),
+  name: z.string().min(1).max(256),
+});
+
+/** A repair that worked, or did not, in an earlier incident. */
+export const recalledFixSchema = z.strictObject({
+  actionType: z.string().min(1),
+  target: targetSchema,
+  outcome: z.enum(["verified", "failed", "undone"]),
+});
+
+/** The similar incident that memory found, and what became of it. */
+export const memoryMatchSchema = z.strictObject({
+  incidentId: z.string().min(1),
+  /** 0 to 1; 1 is the same signature in the same place. */
+  similarity: z.number().min(0).max(1),
+  says: z.string().max(2048),
+  rootCause: z.string().max(2048),
+  location: locationSchema.optional(),
+  fixes: z.array(recalledFixSchema).max(16),
+  resolveMs: z.number().min(0).optional(),
+});
+export type MemoryMatch = z.infer<typeof memoryMatchSchema>;
+
+/** How recovery is judged, in the terms of Argo Rollouts' AnalysisTemplate. */
+export const verificationTermsSchema = z.strictObject({
+  intervalMs: z.number().int().min(100),
+  /** Successful measurements that confirm recovery. */
+  count: z.number().int().min(1),
+  /** Failed measurements tolerated before the verdict is "failed". */
+  failureLimit: z.number().int().min(0),
+  /** Inconclusive measurements (too little traffic) tolerated before the verdict is "inconclusive". */
+  inconclusiveLimit: z.number().int().min(0),
+});
+export type VerificationTerms = z.infer<typeof verificationTermsSchema>;
+
+export const measurementSchema = z.strictObject({
+  at: timeSchema,
+  verdict: z.enum(["successful", "failed", "inconclusive"]),
+  requests: z.number().int().min(0),
+  failures: z.number().int().min(0),
+  /** 95th percentile of the duration of these requests, where it was judged. */
+  p95Ms: z.number().min(0).optional(),
+});
