@@ -1,0 +1,56 @@
+import type { Change, Target } from "@omega/bus-schemas/vocabulary.ts";
+import type { z } from "zod";
+import type { Clock } from "./clock.ts";
+import type { Log } from "./log.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** What an action may need besides its clients. */
+export interface ActionContext<Clients> {
+  readonly clients: Clients;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Names the one who writes, e.g. the Kubernetes field manager `omega-inc-20261124-1a2b3c`. */
+  readonly fieldManager: string;
+  /** Aborts at the action's deadline: stop at the next safe point and say `unknown` or what is known. */
+  readonly signal: AbortSignal;
+}
+
+/** A right that the action needs: RBAC manifests and docs are generated from it. */
+export interface Permission {
+  readonly apiGroup: string;
+  readonly resource: string;
+  readonly verbs: readonly string[];
+}
+
+export interface BlastRadius {
+  readonly objects: string[];
+  readonly instances: number;
+  readonly says: string;
+}
+
+/**
+ * One kind of repair, in a folder of its own that is named after `type`. The plan is the undo log: it holds the state before and is on
+ * the stream before `execute`. Rule for both `execute` and `undo`: the world is already at the target: done; the world is as the plan
+ * left it: move; anything else: `conflict`, touch nothing. The conformance kit (test/conformance/actions) holds every folder to this.
+ */
+export interface Action<Params, Plan, Clients> {
+  readonly type: `${string}.${string}`;
+  readonly paramsSchema: z.ZodType<Params>;
+  /** Plans travel as JSON; the schema accepts what JSON.parse gives back. */
+  readonly planSchema: z.ZodType<Plan>;
+  readonly traits: {
+    readonly reversible: "exact" | "compensating" | "none";
+    readonly risk: "low" | "medium" | "high";
+    readonly permissions: readonly Permission[];
+    target(params: Params): Target;
+    blastRadius(plan: Plan): BlastRadius;
+  };
+  /** Reads only; captures the state before, with uid and versions. */
+  plan(context: ActionContext<Clients>, params: Params): Promise<Outcome<Plan>>;
+  /** Proves that the change would be accepted and shows it field by field; changes nothing. */
+  dryRun(context: ActionContext<Clients>, plan: Plan): Promise<Outcome<Change[]>>;
+  /** May run again. */
+  execute(context: ActionContext<Clients>, plan: Plan): Promise<Outcome<void>>;
+  /** May run again; needs nothing but the plan. */
+  undo(context: ActionContext<Clients>, plan: Plan): Promise<Outcome<void>>;
+}

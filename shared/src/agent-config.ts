@@ -1,0 +1,14 @@
+import { z } from "zod";
+
+/** What every agent's config file has. */
+export const agentConfigSchema = z.strictObject({
+  bus: z.strictObject({
+    servers: z.array(z.string().min(1)).min(1).default(["nats://127.0.0.1:4222"]),
+  }),
+  /** Folder of this process's private key and, in `trusted/`, of the public keys it believes. */
+  keys: z.string().min(1),
+  log: z
+    .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).default("info") })
+    .prefault({}),
+});
+export type AgentConfig = z.infer<typeof agentConfigSchema>;

@@ -1,0 +1,156 @@
+import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
+import { leaseBucket } from "@omega/bus-schemas/streams.ts";
+import type { z } from "zod";
+import { runAgent, type AgentDefinition, type AgentRole, type AgentSurroundings, type RunningAgent } from "./agent.ts";
+import type { AgentConfig } from "./agent-config.ts";
+import { systemClock } from "./clock.ts";
+import { readConfig } from "./config-file.ts";
+import { systemIds } from "./ids.ts";
+import { leadOnce, type Leadership } from "./lease.ts";
+import { createLog, type Log } from "./log.ts";
+import { NatsBus } from "./nats-bus.ts";
+import { reasonOf } from "./outcome.ts";
+import { Keyring, loadSigner } from "./signing.ts";
+import { startTelemetry } from "./telemetry.ts";
+
+const connectRetryMs = 500;
+
+/** What an agent's composition root is given. */
+export interface AgentSetting<Config> {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** What it gives back: the definition, and what runs beside it (receivers, timers). */
+export interface Composition<State, Effect> {
+  readonly definition: AgentDefinition<State, Effect>;
+  /** Called once the agent is on the bus. */
+  started?(agent: RunningAgent<State>): Promise<void>;
+  /** Called when it drains. */
+  stopped?(): Promise<void>;
+}
+
+/**
+ * The life of an agent's process: config file, log, keys, bus (waiting for it as long as it takes), lease where one leads, agent, and a
+ * graceful drain on SIGTERM or SIGINT. Exit codes: 0 after a drain, 78 (EX_CONFIG) for a bad config, 1 for a bug or a lost lease.
+ */
+export async function runAgentProcess<Schema extends z.ZodType<AgentConfig>, State, Effect>(options: {
+  role: AgentRole;
+  version: string;
+  configSchema: Schema;
+  /** Only one process of this role works at a time. */
+  leads?: boolean;
+  compose(setting: AgentSetting<z.output<Schema>>): Promise<Composition<State, Effect>>;
+}): Promise<void> {
+  const { role } = options;
+  const config = configOf(options.role, options.configSchema);
+  if (config === undefined) return;
+  const log = createLog(role, config.log.level);
+  const stopping = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
+  const telemetry = startTelemetry(role, exportsTraces(process.env));
+  const bus = await connectPatiently(config, role, log, stopping.signal);
+  if (bus === undefined) return;
+  try {
+    const around = { bus, log, instance: `${role}-${process.pid}`, clock: systemClock, ids: systemIds };
+    const leadership = options.leads === true ? await lead(role, around, stopping.signal) : undefined;
+    if (options.leads === true && leadership === undefined) return;
+    const composition = await options.compose({ config, log, signal: stopping.signal });
+    const agent = await runAgent(composition.definition, {
+      ...around,
+      signer: loadSigner(config.keys, role),
+      keyring: new Keyring(config.keys),
+      fence: leadership?.fence ?? 0,
+    });
+    await composition.started?.(agent);
+    log.info({ instance: around.instance }, "up");
+    await untilDone(agent, stopping, leadership);
+    await composition.stopped?.();
+    await leadership?.release();
+  } catch (error) {
+    log.fatal(
+      { reason: reasonOf(error), stack: error instanceof Error ? error.stack : undefined },
+      "a bug ends this process",
+    );
+    process.exitCode = 1;
+  } finally {
+    await bus.close();
+    await telemetry.shutdown();
+    // Receivers and sockets of third parties may hold the loop; everything that matters is closed.
+    setTimeout(() => process.exit(), 2000).unref();
+  }
+}
+
+async function untilDone<State>(
+  agent: RunningAgent<State>,
+  stopping: AbortController,
+  leadership?: Leadership,
+): Promise<void> {
+  const asked = new Promise<"asked">((resolve) => {
+    if (stopping.signal.aborted) resolve("asked");
+    stopping.signal.addEventListener("abort", () => resolve("asked"), { once: true });
+  });
+  const lost = new Promise<"lost">((resolve) => leadership?.lost.addEventListener("abort", () => resolve("lost")));
+  const ended = await Promise.race([asked, lost, agent.done.then(() => "done" as const)]);
+  if (ended === "lost") throw new Error("the lease was lost; another process may lead already");
+  stopping.abort();
+  await agent.stop();
+}
+
+function configOf<Schema extends z.ZodType<AgentConfig>>(
+  role: AgentRole,
+  schema: Schema,
+): z.output<Schema> | undefined {
+  const standard = fileURLToPath(new URL(`../../infra/config/${role}.yaml`, import.meta.url));
+  let path = standard;
+  try {
+    path = parseArgs({ options: { config: { type: "string", default: standard } } }).values.config;
+  } catch (error) {
+    process.stderr.write(`${role}: ${reasonOf(error)}\nusage: node agents/${role}/src/main.ts [--config FILE]\n`);
+    process.exitCode = 64;
+    return undefined;
+  }
+  const config = readConfig(path, schema, process.env);
+  if (config.ok) return config.value;
+  process.stderr.write(`${role}: ${config.failure.code}\n${config.failure.message}\n`);
+  process.exitCode = 78;
+  return undefined;
+}
+
+async function connectPatiently(
+  config: AgentConfig,
+  role: AgentRole,
+  log: Log,
+  signal: AbortSignal,
+): Promise<NatsBus | undefined> {
+  for (let attempt = 1; !signal.aborted; attempt += 1) {
+    const bus = await NatsBus.connect({ servers: config.bus.servers, name: `omega-${role}` });
+    if (bus.ok) return bus.value;
+    if (attempt % 10 === 1) log.warn({ failure: bus.failure, attempt }, "waiting for the bus");
+    await systemClock.sleep(connectRetryMs, signal);
+  }
+  return undefined;
+}
+
+function lead(
+  role: AgentRole,
+  around: Pick<AgentSurroundings, "bus" | "log" | "instance" | "clock">,
+  signal: AbortSignal,
+): Promise<Leadership | undefined> {
+  return leadOnce(around.bus.leases(), {
+    key: role,
+    holder: around.instance,
+    ttlMs: leaseBucket.ttlMs,
+    clock: around.clock,
+    signal,
+    onTrouble: (reason) => around.log.warn({ reason }, "the lease store did not answer"),
+  });
+}
+
+function exportsTraces(environment: Readonly<Record<string, string | undefined>>): boolean {
+  return (
+    (environment["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? environment["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) !== undefined
+  );
+}

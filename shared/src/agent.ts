@@ -1,0 +1,379 @@
+import type { Draft, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { Role } from "@omega/bus-schemas/define-event.ts";
+import { omegaStream } from "@omega/bus-schemas/streams.ts";
+import type { Bus, Delivery, StoredMessage, WorkQueue } from "./bus.ts";
+import type { Clock } from "./clock.ts";
+import { openEvent, sealEvent } from "./event-codec.ts";
+import type { Ids } from "./ids.ts";
+import type { Log } from "./log.ts";
+import { reasonOf, type Failure, type Outcome } from "./outcome.ts";
+import { RecentIds } from "./recent-ids.ts";
+import type { Keyring, Signer } from "./signing.ts";
+import { inSpan } from "./telemetry.ts";
+
+/** The processes on the bus; people (`operator`) have no agent. */
+export type AgentRole = Exclude<Role, "operator">;
+
+/** What the decider is told besides event and state. Replay gives the recorded values, so decisions come out the same. */
+export interface Moment {
+  /** When the stream stored the event, milliseconds since the epoch. */
+  readonly now: number;
+  /** The fencing token of this leadership; 0 for agents that need none. */
+  readonly fence: number;
+}
+
+export interface Decision<Effect> {
+  readonly say: readonly Draft[];
+  readonly perform: readonly Effect[];
+}
+
+/** A draft that follows from an event other than the one in hand, such as a deadline. */
+export interface CausedDraft {
+  readonly causeId: string;
+  readonly draft: Draft;
+}
+
+/** What an effect may use: the newest state, and a voice for what must be on the stream before the effect ends. */
+export interface EffectContext<State> {
+  readonly cause: OmegaEvent;
+  readonly signal: AbortSignal;
+  state(): State;
+  /** Stores the event durably before it returns; a failure means that it may not be there. */
+  say(draft: Draft): Promise<Outcome<void>>;
+}
+
+/** An agent: a fold, a pure decision, and the effects that it performs through its ports. */
+export interface AgentDefinition<State, Effect> {
+  readonly role: AgentRole;
+  readonly version: string;
+  readonly ackWaitMs: number;
+  /** After so many deliveries the message is parked and `agent.faulted` says so. */
+  readonly deliveriesMax: number;
+  /** Messages in work at once; 1 gives strict stream order, which a decider that is replayed needs. */
+  readonly concurrency: number;
+  readonly initialState: State;
+  evolve(state: State, event: OmegaEvent): State;
+  decide(event: OmegaEvent, state: State, moment: Moment): Decision<Effect>;
+  /** Ends with the events to say. A retryable failure brings the message back later; any other parks it. */
+  perform(effect: Effect, context: EffectContext<State>): Promise<Outcome<readonly Draft[]>>;
+  /** Time of the next deadline of this state, and what to say when one has passed. */
+  nextDeadline?(state: State): number | undefined;
+  passedDeadlines?(state: State, now: number): readonly CausedDraft[];
+}
+
+export interface AgentSurroundings {
+  readonly bus: Bus;
+  readonly signer: Signer;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  /** Distinguishes replicas, e.g. `surgeon-4242`. */
+  readonly instance: string;
+  readonly fence: number;
+}
+
+export interface RunningAgent<State> {
+  state(): State;
+  /** Says something that follows from no event, such as a signal. `causeId` and the draft's key make its id. */
+  say(draft: Draft, causeId: string): Promise<Outcome<void>>;
+  /** Takes no more work, ends what is in flight, resolves when done. */
+  stop(): Promise<void>;
+  /** Rejects when the agent met a bug: the process must exit and the message comes again. */
+  readonly done: Promise<void>;
+}
+
+const publishAttempts = 5;
+const retryDelayMs = 500;
+const drainMs = 10_000;
+
+/**
+ * Runs an agent on the bus: folds the stream, then takes each message, decodes and verifies it once, folds it, decides, performs, says
+ * what follows with ids derived from its cause, and acknowledges. A crash at any point is mended by redelivery: what was said has the
+ * same id again, and what was performed is looked at again.
+ */
+export async function runAgent<State, Effect>(
+  definition: AgentDefinition<State, Effect>,
+  surroundings: AgentSurroundings,
+): Promise<RunningAgent<State>> {
+  const loop = new AgentLoop(definition, surroundings);
+  await loop.catchUp();
+  await loop.announce();
+  const done = loop.run();
+  // Whoever holds the agent awaits `done`; until then a bug must not count as unhandled.
+  done.catch(() => undefined);
+  return {
+    state: () => loop.state,
+    say: (draft, causeId) => loop.sayFresh(draft, causeId),
+    stop: async () => {
+      loop.stop();
+      await done;
+    },
+    done,
+  };
+}
+
+class AgentLoop<State, Effect> {
+  readonly #definition: AgentDefinition<State, Effect>;
+  readonly #around: AgentSurroundings;
+  readonly #queue: WorkQueue;
+  readonly #stopping = new AbortController();
+  /** Aborts effects that are still running when the drain time is over. */
+  readonly #cutting = new AbortController();
+  readonly #seen = new RecentIds();
+  readonly #inFlight = new Set<Promise<void>>();
+  #foldedSeq = 0;
+  #deadline: AbortController | undefined;
+  #bug: unknown;
+  state: State;
+
+  constructor(definition: AgentDefinition<State, Effect>, around: AgentSurroundings) {
+    this.#definition = definition;
+    this.#around = around;
+    this.state = definition.initialState;
+    this.#queue = {
+      durable: `${definition.role}-work`,
+      ackWaitMs: definition.ackWaitMs,
+      maxAckPending: definition.concurrency,
+    };
+  }
+
+  /**
+   * Folds what is already decided. In strict order that is everything up to the acknowledged floor, so that the next message meets the
+   * state it would have met; otherwise everything there is, so that a redelivered message meets its own results.
+   */
+  async catchUp(): Promise<void> {
+    const { bus } = this.#around;
+    const strict = this.#definition.concurrency === 1;
+    await this.#foldTo(strict ? await bus.ackFloor(this.#queue) : await bus.lastSeq());
+  }
+
+  async announce(): Promise<void> {
+    const { ids, instance } = this.#around;
+    await this.sayFresh(
+      {
+        type: "agent.started",
+        data: {
+          agent: this.#definition.role,
+          instance,
+          pid: process.pid,
+          version: this.#definition.version,
+          foldedSeq: this.#foldedSeq,
+        },
+      },
+      ids.random(),
+    );
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#deadline?.abort();
+  }
+
+  async run(): Promise<void> {
+    this.#armDeadline();
+    try {
+      for await (const delivery of this.#around.bus.work(this.#queue, this.#stopping.signal)) {
+        await this.#take(delivery);
+        if (this.#bug !== undefined) break;
+      }
+    } catch (error) {
+      this.#bug ??= error;
+    }
+    this.stop();
+    const cut = setTimeout(() => this.#cutting.abort(), drainMs);
+    await Promise.all(this.#inFlight);
+    clearTimeout(cut);
+    if (this.#bug !== undefined) throw this.#bug;
+  }
+
+  async sayFresh(draft: Draft, causeId: string): Promise<Outcome<void>> {
+    return await inSpan(
+      `say ${draft.type}`,
+      { kind: "producer", parent: undefined, attributes: { "messaging.system": "nats" } },
+      (traceparent) => this.#say(draft, causeId, traceparent),
+    );
+  }
+
+  async #take(delivery: Delivery): Promise<void> {
+    await this.#foldTo(delivery.seq - 1);
+    const opened = openEvent(delivery.body, delivery.subject, this.#around.keyring);
+    if (!opened.ok) {
+      if (delivery.seq > this.#foldedSeq) this.#foldedSeq = delivery.seq;
+      await this.#park(delivery, opened.failure);
+      return;
+    }
+    const event = opened.value;
+    const fresh = delivery.seq > this.#foldedSeq;
+    const repeated = fresh && this.#seen.has(event.id);
+    if (fresh) this.#fold(event, delivery.seq);
+    if (repeated) {
+      await delivery.ack();
+      return;
+    }
+    if (delivery.deliveries > this.#definition.deliveriesMax) {
+      await this.#park(delivery, {
+        kind: "terminal",
+        code: "deliveries_exhausted",
+        message: `${event.type} ${event.id} was not handled in ${this.#definition.deliveriesMax} deliveries.`,
+      });
+      return;
+    }
+    const handling = this.#handle(event, delivery).catch((error: unknown) => {
+      this.#bug ??= error;
+      this.stop();
+    });
+    this.#inFlight.add(handling);
+    void handling.finally(() => this.#inFlight.delete(handling));
+    if (this.#definition.concurrency === 1) await handling;
+  }
+
+  async #handle(event: OmegaEvent, delivery: Delivery): Promise<void> {
+    const { say, perform } = this.#definition.decide(event, this.state, {
+      now: delivery.storedAt,
+      fence: this.#around.fence,
+    });
+    if (say.length + perform.length === 0) {
+      await delivery.ack();
+      return;
+    }
+    const attributes = {
+      "messaging.system": "nats",
+      "messaging.destination.name": omegaStream.name,
+      "messaging.message.id": event.id,
+      "omega.event.type": event.type,
+      ...(event.incidentid === undefined ? {} : { "omega.incident.id": event.incidentid }),
+    };
+    const failure = await inSpan(
+      `process ${event.type}`,
+      { kind: "consumer", parent: event.traceparent, attributes },
+      (traceparent) => this.#answer(event, delivery, { say, perform }, traceparent),
+    );
+    if (failure === undefined) await delivery.ack();
+    else if (failure.kind === "retryable") delivery.nak(retryDelayMs * delivery.deliveries);
+    else await this.#park(delivery, failure);
+  }
+
+  async #answer(
+    event: OmegaEvent,
+    delivery: Delivery,
+    decision: Decision<Effect>,
+    traceparent: string | undefined,
+  ): Promise<Failure | undefined> {
+    const busy = setInterval(() => delivery.working(), Math.max(50, this.#definition.ackWaitMs / 3));
+    const say = (draft: Draft): Promise<Outcome<void>> => this.#say(draft, event.id, traceparent);
+    try {
+      for (const draft of decision.say) {
+        const said = await say(draft);
+        if (!said.ok) return said.failure;
+      }
+      for (const effect of decision.perform) {
+        const performed = await this.#definition.perform(effect, {
+          cause: event,
+          signal: this.#cutting.signal,
+          state: () => this.state,
+          say,
+        });
+        if (!performed.ok) return performed.failure;
+        for (const draft of performed.value) {
+          const said = await say(draft);
+          if (!said.ok) return said.failure;
+        }
+      }
+      return undefined;
+    } finally {
+      clearInterval(busy);
+    }
+  }
+
+  async #say(draft: Draft, causeId: string, traceparent: string | undefined): Promise<Outcome<void>> {
+    const { bus, signer, clock, instance, log } = this.#around;
+    const sealed = sealEvent(draft, {
+      signer,
+      source: `/omega/${this.#definition.role}/${instance}`,
+      now: clock.now(),
+      causeId,
+      traceparent,
+    });
+    for (let attempt = 1; ; attempt += 1) {
+      const published = await bus.publish({
+        id: sealed.id,
+        subject: sealed.subject,
+        body: sealed.body,
+        ...(traceparent === undefined ? {} : { headers: { traceparent } }),
+      });
+      if (published.ok) {
+        log.debug({ type: draft.type, id: sealed.id, seq: published.value.seq }, "said");
+        return { ok: true, value: undefined };
+      }
+      log.warn({ type: draft.type, attempt, failure: published.failure }, "could not say it");
+      if (published.failure.kind !== "retryable" || attempt === publishAttempts) return published;
+      await clock.sleep(retryDelayMs * attempt, this.#cutting.signal);
+    }
+  }
+
+  /** Ends a message that can't be handled. It stays in the stream; `agent.faulted` has one id for all agents that can't read it. */
+  async #park(delivery: Delivery, failure: Failure): Promise<void> {
+    const { log } = this.#around;
+    log.error({ seq: delivery.seq, subject: delivery.subject, failure }, "parked a message");
+    const said = await this.sayFresh(
+      {
+        type: "agent.faulted",
+        data: {
+          agent: this.#definition.role,
+          seq: delivery.seq,
+          subject: delivery.subject,
+          deliveries: delivery.deliveries,
+          failure,
+        },
+      },
+      `${omegaStream.name}:${delivery.seq}`,
+    );
+    if (said.ok) delivery.term(failure.code);
+    else delivery.nak(retryDelayMs);
+  }
+
+  async #foldTo(seq: number): Promise<void> {
+    if (seq <= this.#foldedSeq) return;
+    const range = { fromSeq: this.#foldedSeq + 1, toSeq: seq, signal: this.#stopping.signal };
+    for await (const message of this.#around.bus.read(range)) this.#foldMessage(message);
+  }
+
+  #foldMessage(message: StoredMessage): void {
+    const opened = openEvent(message.body, message.subject, this.#around.keyring);
+    // What can't be read was parked when it was delivered, or will be.
+    if (opened.ok) this.#fold(opened.value, message.seq);
+    else this.#foldedSeq = Math.max(this.#foldedSeq, message.seq);
+  }
+
+  #fold(event: OmegaEvent, seq: number): void {
+    this.#foldedSeq = Math.max(this.#foldedSeq, seq);
+    if (!this.#seen.add(event.id)) return;
+    this.state = this.#definition.evolve(this.state, event);
+    this.#armDeadline();
+  }
+
+  /** One timer for the earliest deadline. What it says comes back over the stream and is decided on like everything else. */
+  #armDeadline(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#deadline?.abort();
+    const at = this.#definition.nextDeadline?.(this.state);
+    if (at === undefined) return;
+    const timer = new AbortController();
+    this.#deadline = timer;
+    const { clock, log } = this.#around;
+    const wait = async (): Promise<void> => {
+      await clock.sleep(Math.max(0, at - clock.now()), timer.signal);
+      while (!timer.signal.aborted) {
+        const said: Outcome<void>[] = [];
+        for (const { causeId, draft } of this.#definition.passedDeadlines?.(this.state, clock.now()) ?? []) {
+          said.push(await this.sayFresh(draft, causeId));
+        }
+        // Once said, the event comes back, is folded, and arms the next deadline.
+        if (said.every((outcome) => outcome.ok)) return;
+        await clock.sleep(retryDelayMs, timer.signal);
+      }
+    };
+    wait().catch((error: unknown) => log.error({ reason: reasonOf(error) }, "a deadline could not be said"));
+  }
+}

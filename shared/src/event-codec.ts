@@ -1,0 +1,93 @@
+import { definitionOf, type Draft, type OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { Envelope } from "@omega/bus-schemas/envelope.ts";
+import { parseEvent } from "@omega/bus-schemas/parse-event.ts";
+import { aboutOf, subjectFor } from "@omega/bus-schemas/subjects.ts";
+import { z } from "zod";
+import { canonicalJson } from "./canonical-json.ts";
+import { timeText } from "./clock.ts";
+import { deriveId } from "./ids.ts";
+import { fail, ok, type Outcome } from "./outcome.ts";
+import { verifySignature, type Keyring, type Signer } from "./signing.ts";
+
+/** A signed event ready for the bus. */
+export interface SealedEvent {
+  readonly id: string;
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly event: OmegaEvent;
+}
+
+export interface SealContext {
+  readonly signer: Signer;
+  /** `/omega/<role>/<instance>`. */
+  readonly source: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Id of the event it follows from; with the draft's key it decides the id. */
+  readonly causeId: string;
+  readonly traceparent?: string | undefined;
+}
+
+/** Turns a draft into a signed event. Throws when the draft doesn't fit its own schema: a bug of the speaker, caught before it is said. */
+export function sealEvent(draft: Draft, context: SealContext): SealedEvent {
+  const definition = definitionOf(draft.type);
+  if (definition === undefined) throw new Error(`no event type '${draft.type}' exists`);
+  if (!definition.saidBy.includes(context.signer.role))
+    throw new Error(`${context.signer.role} may not say ${draft.type}`);
+  const data = definition.schema.safeParse(draft.data);
+  if (!data.success) throw new Error(`${draft.type} does not fit its schema: ${z.prettifyError(data.error)}`);
+  const unsigned: Omit<Envelope, "sig"> = {
+    specversion: "1.0",
+    id: deriveId(context.causeId, draft.key ?? draft.type),
+    source: context.source,
+    type: draft.type,
+    subject: aboutOf(draft),
+    time: timeText(context.now),
+    datacontenttype: "application/json",
+    dataversion: definition.version,
+    ...(draft.incidentid === undefined ? {} : { incidentid: draft.incidentid }),
+    causationid: context.causeId,
+    ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
+    data: data.data,
+    keyid: context.signer.keyId,
+  };
+  const envelope: Envelope = { ...unsigned, sig: context.signer.sign(canonicalJson(unsigned)) };
+  return {
+    id: envelope.id,
+    subject: subjectFor(envelope),
+    body: Buffer.from(canonicalJson(envelope)),
+    // The schema of this very type accepted the data.
+    event: envelope as OmegaEvent,
+  };
+}
+
+/**
+ * Reads a message and believes it only if a trusted key signed it, that key's role may say this type, and it came on the subject that
+ * belongs to it. Failures are terminal: `not_json`, `bad_envelope`, `unknown_event_type`, `unknown_version`, `bad_payload`, `unknown_key`,
+ * `expired_key`, `bad_signature`, `not_its_to_say`, `wrong_subject`.
+ */
+export function openEvent(body: Uint8Array, subject: string, keyring: Keyring): Outcome<OmegaEvent> {
+  const parsed = parseEvent(body);
+  if (!parsed.ok) return fail("terminal", parsed.failure.code, parsed.failure.message);
+  const { event, original } = parsed;
+  const key = keyring.find(original.keyid);
+  if (key === undefined) return fail("terminal", "unknown_key", `Key ${original.keyid} is not trusted here.`);
+  if (key.notAfter !== undefined && Date.parse(original.time) > key.notAfter) {
+    return fail("terminal", "expired_key", `Key ${key.keyId} expired at ${timeText(key.notAfter)}.`);
+  }
+  const { sig, ...unsigned } = original;
+  if (!verifySignature(key, canonicalJson(unsigned), sig)) {
+    return fail(
+      "terminal",
+      "bad_signature",
+      `The signature of ${original.type} ${original.id} does not fit its bytes.`,
+    );
+  }
+  if (definitionOf(event.type)?.saidBy.includes(key.role) !== true) {
+    return fail("terminal", "not_its_to_say", `A ${key.role} key may not say ${event.type}.`);
+  }
+  const expected = subjectFor(event);
+  if (expected !== subject)
+    return fail("terminal", "wrong_subject", `${event.type} came on ${subject}, but belongs on ${expected}.`);
+  return ok(event);
+}

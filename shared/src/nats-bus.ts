@@ -1,0 +1,284 @@
+import {
+  AckPolicy,
+  DeliverPolicy,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  ReplayPolicy,
+  jetstream,
+  jetstreamManager,
+  type Consumer,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JsMsg,
+} from "@nats-io/jetstream";
+import { leaseBucket, omegaStream, type StreamLimits } from "@omega/bus-schemas/streams.ts";
+import { connect, headers, type NatsConnection } from "nats";
+import type { Bus, Delivery, LeaseStore, Outgoing, Published, StoredMessage, WorkQueue } from "./bus.ts";
+import { fail, ok, reasonOf, type Failure, type Outcome } from "./outcome.ts";
+import { NatsLeases } from "./nats-leases.ts";
+
+/** Server errors of a publish that no repeat can mend: message too large, stream full by bytes or messages, account out of storage. */
+const terminalPublishCodes = new Set([10054, 10077, 10047, 10023, 10028]);
+
+const publishTimeoutMs = 5000;
+const readBatch = 500;
+
+export interface NatsConfig {
+  /** One URL or several, e.g. `nats://127.0.0.1:4222`. */
+  readonly servers: readonly string[];
+  /** Shown in `nats server report connections`. */
+  readonly name: string;
+}
+
+/** The stream OMEGA over a real nats-server (2.9.10 or newer). */
+export class NatsBus implements Bus {
+  readonly #connection: NatsConnection;
+  readonly #client: JetStreamClient;
+  readonly #manager: JetStreamManager;
+  readonly #leases: LeaseStore;
+
+  private constructor(connection: NatsConnection, manager: JetStreamManager, leases: LeaseStore) {
+    this.#connection = connection;
+    this.#client = jetstream(connection, { timeout: publishTimeoutMs });
+    this.#manager = manager;
+    this.#leases = leases;
+  }
+
+  /**
+   * Connects and checks that the stream is there; it never makes one (installBus does). Reconnects for ever afterwards. Failures:
+   * `retryable/bus_unreachable`, `retryable/stream_missing`.
+   */
+  static async connect(config: NatsConfig): Promise<Outcome<NatsBus>> {
+    const connected = await connectTo(config);
+    if (!connected.ok) return connected;
+    const connection = connected.value;
+    try {
+      const manager = await jetstreamManager(connection, { timeout: publishTimeoutMs });
+      await manager.streams.info(omegaStream.name);
+      return ok(new NatsBus(connection, manager, await NatsLeases.open(jetstream(connection), leaseBucket.name)));
+    } catch (error) {
+      await connection.close();
+      if (codeOf(error) === JetStreamApiCodes.StreamNotFound) {
+        return fail(
+          "retryable",
+          "stream_missing",
+          `The stream ${omegaStream.name} does not exist yet: omega up installs it.`,
+        );
+      }
+      return fail("retryable", "bus_unreachable", `${config.servers.join(", ")}: ${reasonOf(error)}`);
+    }
+  }
+
+  async publish(message: Outgoing): Promise<Outcome<Published>> {
+    const meta = headers();
+    for (const [name, value] of Object.entries(message.headers ?? {})) meta.set(name, value);
+    try {
+      const ack = await this.#client.publish(message.subject, message.body, { msgID: message.id, headers: meta });
+      return ok({ seq: ack.seq, duplicate: ack.duplicate });
+    } catch (error) {
+      return { ok: false, failure: publishFailure(error, message) };
+    }
+  }
+
+  async *read(range: { fromSeq: number; toSeq?: number; signal?: AbortSignal }): AsyncIterable<StoredMessage> {
+    const { fromSeq, toSeq, signal } = range;
+    if (toSeq !== undefined && toSeq < Math.max(1, fromSeq)) return;
+    const consumer = await this.#client.consumers.get(omegaStream.name, {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: Math.max(1, fromSeq),
+      replay_policy: ReplayPolicy.Instant,
+    });
+    const messages = await consumer.consume({ max_messages: readBatch });
+    const stop = (): void => messages.stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      if (signal?.aborted === true) return;
+      for await (const message of messages) {
+        yield storedOf(message);
+        if (toSeq !== undefined && message.seq >= toSeq) return;
+      }
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      await messages.close();
+    }
+  }
+
+  async lastSeq(): Promise<number> {
+    return (await this.#manager.streams.info(omegaStream.name)).state.last_seq;
+  }
+
+  async ackFloor(queue: WorkQueue): Promise<number> {
+    return (await (await this.#consumer(queue)).info()).ack_floor.stream_seq;
+  }
+
+  async *work(queue: WorkQueue, signal: AbortSignal): AsyncIterable<Delivery> {
+    // The outer loop survives a consumer that was deleted or a pull that the server ended: it looks the consumer up again.
+    while (!signal.aborted) {
+      const consumer = await this.#consumer(queue);
+      const messages = await consumer.consume({ max_messages: Math.max(2, queue.maxAckPending) });
+      const stop = (): void => messages.stop();
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        for await (const message of messages) {
+          if (signal.aborted) return;
+          yield deliveryOf(message);
+        }
+      } finally {
+        signal.removeEventListener("abort", stop);
+        await messages.close();
+      }
+    }
+  }
+
+  leases(): LeaseStore {
+    return this.#leases;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#connection.isClosed()) await this.#connection.drain();
+  }
+
+  async #consumer(queue: WorkQueue): Promise<Consumer> {
+    try {
+      return await this.#client.consumers.get(omegaStream.name, queue.durable);
+    } catch (error) {
+      if (codeOf(error) !== JetStreamApiCodes.ConsumerNotFound) throw error;
+      await this.#manager.consumers.add(omegaStream.name, consumerOf(queue));
+      return await this.#client.consumers.get(omegaStream.name, queue.durable);
+    }
+  }
+}
+
+/**
+ * Makes the stream and the lease bucket, or checks those that are there. Run by whoever installs Omega, never by an agent. Failures:
+ * `retryable/bus_unreachable`, `terminal/stream_differs` (names the fields; nothing is changed, since an update may drop history).
+ */
+export async function installBus(
+  config: NatsConfig & { readonly limits?: Partial<Pick<StreamLimits, "replicas" | "maxBytes">> },
+): Promise<Outcome<void>> {
+  const connected = await connectTo(config);
+  if (!connected.ok) return connected;
+  const connection = connected.value;
+  try {
+    const manager = await jetstreamManager(connection, { timeout: publishTimeoutMs });
+    const wanted = streamConfig(config.limits ?? {});
+    let info = await manager.streams.info(omegaStream.name).catch((error: unknown) => {
+      if (codeOf(error) === JetStreamApiCodes.StreamNotFound) return undefined;
+      throw error;
+    });
+    info ??= await manager.streams.add(wanted);
+    // Old servers silently drop fields that they don't know, so what they made is compared with what was asked.
+    const made: object = info.config;
+    const differing = Object.entries(wanted).filter(
+      ([field, value]) => JSON.stringify(Reflect.get(made, field)) !== JSON.stringify(value),
+    );
+    if (differing.length > 0) {
+      const places = differing.map(
+        ([field, value]) =>
+          `${field}: is ${JSON.stringify(Reflect.get(made, field))}, should be ${JSON.stringify(value)}`,
+      );
+      return fail("terminal", "stream_differs", `Stream ${omegaStream.name}: ${places.join("; ")}`);
+    }
+    await NatsLeases.install(jetstream(connection), leaseBucket);
+    return ok();
+  } catch (error) {
+    return fail("retryable", "bus_unreachable", `${config.servers.join(", ")}: ${reasonOf(error)}`);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function connectTo(config: NatsConfig): Promise<Outcome<NatsConnection>> {
+  try {
+    return ok(
+      await connect({
+        servers: [...config.servers],
+        name: config.name,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 250,
+        reconnectJitter: 250,
+        timeout: 5000,
+      }),
+    );
+  } catch (error) {
+    return fail(
+      "retryable",
+      "bus_unreachable",
+      `No NATS server answers at ${config.servers.join(", ")}: ${reasonOf(error)}`,
+    );
+  }
+}
+
+function streamConfig(limits: Partial<Pick<StreamLimits, "replicas" | "maxBytes">>): {
+  name: string;
+} & Record<string, unknown> {
+  const stream = { ...omegaStream, ...limits };
+  return {
+    name: stream.name,
+    subjects: [...stream.subjects],
+    retention: stream.retention,
+    storage: stream.storage,
+    discard: stream.discard,
+    max_age: stream.maxAgeNs,
+    max_msgs: stream.maxMessages,
+    max_msgs_per_subject: stream.maxMessagesPerSubject,
+    max_bytes: stream.maxBytes,
+    max_msg_size: stream.maxMessageBytes,
+    max_consumers: stream.maxConsumers,
+    duplicate_window: stream.duplicateWindowNs,
+    deny_delete: stream.denyDelete,
+    deny_purge: stream.denyPurge,
+    num_replicas: stream.replicas,
+  };
+}
+
+function consumerOf(queue: WorkQueue) {
+  return {
+    durable_name: queue.durable,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    replay_policy: ReplayPolicy.Instant,
+    ack_wait: queue.ackWaitMs * 1_000_000,
+    max_ack_pending: queue.maxAckPending,
+    // runAgent counts deliveries itself, so that it can park a message with a word instead of losing it silently.
+    max_deliver: -1,
+  };
+}
+
+function storedOf(message: JsMsg): StoredMessage {
+  return {
+    seq: message.seq,
+    subject: message.subject,
+    body: message.data,
+    storedAt: Math.floor(message.info.timestampNanos / 1_000_000),
+  };
+}
+
+function deliveryOf(message: JsMsg): Delivery {
+  return {
+    ...storedOf(message),
+    deliveries: message.info.deliveryCount,
+    ack: async () => {
+      // ackAck waits for the server's word; without it (connection lost) the message simply comes again.
+      await message.ackAck().catch(() => false);
+    },
+    nak: (delayMs) => message.nak(delayMs),
+    term: (reason) => message.term(reason),
+    working: () => message.working(),
+  };
+}
+
+function publishFailure(error: unknown, message: Outgoing): Failure {
+  const code = codeOf(error);
+  const place = `${message.subject} (${message.body.length} bytes)`;
+  const text = reasonOf(error);
+  if ((code !== undefined && terminalPublishCodes.has(code)) || /MAX_PAYLOAD|maximum payload/i.test(text)) {
+    const tooLarge = code === 10054 || code === undefined;
+    return { kind: "terminal", code: tooLarge ? "message_too_large" : "stream_full", message: `${place}: ${text}` };
+  }
+  return { kind: "retryable", code: "publish_unanswered", message: `${place}: ${text}` };
+}
+
+function codeOf(error: unknown): number | undefined {
+  return error instanceof JetStreamApiError ? error.code : undefined;
+}
