@@ -52,7 +52,8 @@ export interface AgentDefinition<State, Effect> {
   /** Messages in work at once; 1 gives strict stream order, which a decider that is replayed needs. */
   readonly concurrency: number;
   readonly initialState: State;
-  evolve(state: State, event: OmegaEvent): State;
+  /** `storedAt`: when the stream stored the event, milliseconds since the epoch. */
+  evolve(state: State, event: OmegaEvent, storedAt: number): State;
   decide(event: OmegaEvent, state: State, moment: Moment): Decision<Effect>;
   /** Ends with the events to say. A retryable failure brings the message back later; any other parks it. */
   perform(effect: Effect, context: EffectContext<State>): Promise<Outcome<readonly Draft[]>>;
@@ -206,7 +207,7 @@ class AgentLoop<State, Effect> {
     const event = opened.value;
     const fresh = delivery.seq > this.#foldedSeq;
     const repeated = fresh && this.#seen.has(event.id);
-    if (fresh) this.#fold(event, delivery.seq);
+    if (fresh) this.#fold(event, delivery);
     if (repeated) {
       await delivery.ack();
       return;
@@ -342,14 +343,14 @@ class AgentLoop<State, Effect> {
   #foldMessage(message: StoredMessage): void {
     const opened = openEvent(message.body, message.subject, this.#around.keyring);
     // What can't be read was parked when it was delivered, or will be.
-    if (opened.ok) this.#fold(opened.value, message.seq);
+    if (opened.ok) this.#fold(opened.value, message);
     else this.#foldedSeq = Math.max(this.#foldedSeq, message.seq);
   }
 
-  #fold(event: OmegaEvent, seq: number): void {
-    this.#foldedSeq = Math.max(this.#foldedSeq, seq);
+  #fold(event: OmegaEvent, stored: StoredMessage): void {
+    this.#foldedSeq = Math.max(this.#foldedSeq, stored.seq);
     if (!this.#seen.add(event.id)) return;
-    this.state = this.#definition.evolve(this.state, event);
+    this.state = this.#definition.evolve(this.state, event, stored.storedAt);
     this.#armDeadline();
   }
 

@@ -1,0 +1,252 @@
+import type { Draft, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
+import type { Decision, Moment } from "@omega/shared/agent.ts";
+import { timeText } from "@omega/shared/clock.ts";
+import { deriveId } from "@omega/shared/ids.ts";
+import type { Rules } from "./config.ts";
+import { authorise } from "./policy.ts";
+import { keyOf, type Incident, type State } from "./state.ts";
+import { openOrExtend, resolved, subsidedIfQuiet } from "./incident-life.ts";
+
+/** The Coordinator performs nothing: every decision is events. */
+export type NoEffect = never;
+
+/** Sequences each incident. `state` has the event folded in already; no clock, no client, no chance. */
+export function decideBy(rules: Rules): (event: OmegaEvent, state: State, moment: Moment) => Decision<NoEffect> {
+  return (event, state, moment) => ({ say: draftsFor(event, state, moment, rules), perform: [] });
+}
+
+function draftsFor(event: OmegaEvent, state: State, moment: Moment, rules: Rules): Draft[] {
+  if (event.type === "signal.detected") return openOrExtend(event, state, moment, rules);
+  if (event.type === "signal.cleared")
+    return Object.values(state.incidents).flatMap((open) => subsidedIfQuiet(open, moment));
+  const incident = state.incidents[event.incidentid ?? ""];
+  if (incident === undefined || incident.phase === "escalated") return [];
+  const turn: Turn = { incident, state, moment, rules };
+  switch (event.type) {
+    case "incident.opened":
+    case "incident.extended":
+    case "memory.recalled":
+    case "diagnosis.reached":
+      return requestWhenReady(turn);
+    case "remediation.proposed":
+      return chooseOption(turn);
+    case "remediation.denied":
+      return chooseOption(turn);
+    case "approval.granted":
+    case "approval.denied":
+      return answerOf(event, turn);
+    case "action.succeeded":
+      return ofThisAttempt(event, incident) ? [verification(turn)] : [];
+    case "action.failed":
+      return ofThisAttempt(event, incident) ? requestAgain(turn) : [];
+    case "action.conflicted":
+      return ofThisAttempt(event, incident) ? [escalation(incident, "conflict", event.data.failure.message)] : [];
+    case "action.outcome-unknown":
+      return ofThisAttempt(event, incident) ? [undoOrder(turn, "outcome-unknown")] : [];
+    case "recovery.confirmed":
+      return ofThisAttempt(event, incident) ? [resolved(incident, moment, event.data.says)] : [];
+    case "recovery.failed":
+      return ofThisAttempt(event, incident) ? [undoOrder(turn, "recovery-failed")] : [];
+    case "recovery.inconclusive":
+      return ofThisAttempt(event, incident) ? [escalation(incident, "recovery_inconclusive", event.data.says)] : [];
+    case "undo.done":
+      return ofThisAttempt(event, incident) ? requestAgain(turn) : [];
+    case "undo.failed":
+    case "undo.conflicted":
+      return ofThisAttempt(event, incident) ? [escalation(incident, "undo_failed", event.data.failure.message)] : [];
+    case "deadline.passed":
+      return deadlinePassed(event, turn);
+    default:
+      return [];
+  }
+}
+
+interface Turn {
+  readonly incident: Incident;
+  readonly state: State;
+  readonly moment: Moment;
+  readonly rules: Rules;
+}
+
+function ofThisAttempt(event: { readonly data: { readonly actionId: string } }, incident: Incident): boolean {
+  return incident.attempt?.actionId === event.data.actionId;
+}
+
+/** Asks for repairs once the diagnosis is in and recall has answered or is overdue, and the storm has settled or is known from before. */
+function requestWhenReady(turn: Turn): Draft[] {
+  const { incident, moment, rules } = turn;
+  if (incident.phase !== "gathering") return [];
+  const open = new Set(incident.waits.map((wait) => wait.awaited));
+  if (open.has("diagnosis") || open.has("recall")) return [];
+  if (incident.verdict === "healthy") return subsidedIfQuiet(incident, moment);
+  if (incident.verdict !== "cause" || incident.cause === undefined) {
+    return [escalation(incident, "no_cause", "The diagnosis is inconclusive; the evidence is on diagnosis.reached.")];
+  }
+  if (open.has("settling") && !knownFromBefore(incident, rules)) return [];
+  return [request(incident)];
+}
+
+/** Memory holds an incident like this whose fix was verified: gathering more of the storm would teach nothing. */
+function knownFromBefore(incident: Incident, rules: Rules): boolean {
+  return (incident.recalled ?? []).some(
+    (match) =>
+      match.similarity >= rules.similarityMin &&
+      match.fixes.some((fix) => fix.outcome === "verified") &&
+      match.fixes.every((fix) => fix.outcome !== "undone"),
+  );
+}
+
+function request(incident: Incident): Draft {
+  const { cause } = incident;
+  if (cause === undefined) throw new Error(`incident ${incident.id} has no cause to remedy`);
+  return {
+    type: "remediation.requested",
+    incidentid: incident.id,
+    data: { cause, recalled: [...(incident.recalled ?? [])], tried: [...incident.tried] },
+  };
+}
+
+function requestAgain(turn: Turn): Draft[] {
+  const { incident, rules } = turn;
+  if (incident.tried.length >= rules.attemptsMax) {
+    return [escalation(incident, "attempts_exhausted", `${incident.tried.length} repairs were tried without success.`)];
+  }
+  return [request(incident)];
+}
+
+function chooseOption(turn: Turn): Draft[] {
+  const { incident, state, moment, rules } = turn;
+  if (incident.phase !== "planning" && incident.phase !== "asking") return [];
+  if (state.frozenBy !== undefined) return [escalation(incident, "frozen", "Omega is frozen by the panic button.")];
+  const option = incident.options.find((candidate) => !incident.tried.includes(keyOf(candidate)));
+  if (option === undefined)
+    return [escalation(incident, "no_option_left", "Every proposed option was tried, denied or refused.")];
+  const named = { optionId: option.optionId, planHash: option.planHash };
+  const { decision, reasons } = authorise(option, incident, state, rules, moment.now);
+  const by = { kind: "policy", name: "rules" } as const;
+  switch (decision) {
+    case "forbid":
+      return [
+        {
+          type: "remediation.denied",
+          incidentid: incident.id,
+          key: `denied ${option.optionId}`,
+          data: { ...named, by, reasons },
+        },
+      ];
+    case "ask": {
+      const expiresAt = timeText(moment.now + rules.waits.approvalMs);
+      return [{ type: "approval.requested", incidentid: incident.id, data: { ...named, expiresAt, reasons } }];
+    }
+    case "allow":
+      return [
+        { type: "remediation.authorized", incidentid: incident.id, data: { ...named, by, reasons } },
+        order(option, turn),
+      ];
+  }
+}
+
+/** A person's answer counts for the plan that was asked about, while the question stands and nothing is frozen. */
+function answerOf(event: EventOf<"approval.granted" | "approval.denied">, turn: Turn): Draft[] {
+  const { incident, state } = turn;
+  const option = incident.attempt?.option;
+  const asked = incident.phase === "asking" && option?.planHash === event.data.planHash;
+  if (!asked || option === undefined) return [];
+  const named = { optionId: option.optionId, planHash: option.planHash };
+  const by = { kind: "person", name: event.data.by } as const;
+  if (event.type === "approval.denied") {
+    const reasons = [event.data.comment ?? "denied"];
+    return [{ type: "remediation.denied", incidentid: incident.id, data: { ...named, by, reasons } }];
+  }
+  if (state.frozenBy !== undefined) return [escalation(incident, "frozen", "Omega is frozen by the panic button.")];
+  return [
+    {
+      type: "remediation.authorized",
+      incidentid: incident.id,
+      data: { ...named, by, reasons: [event.data.comment ?? "approved"] },
+    },
+    order(option, turn),
+  ];
+}
+
+function order(option: RepairOption, turn: Turn): Draft {
+  const { incident, moment, rules } = turn;
+  const attempt = incident.tried.length + 1;
+  return {
+    type: "action.ordered",
+    incidentid: incident.id,
+    data: {
+      actionId: `act-${deriveId(incident.id, `${option.optionId} ${attempt}`).slice(0, 12)}`,
+      optionId: option.optionId,
+      actionType: option.actionType,
+      target: option.target,
+      plan: option.plan,
+      planHash: option.planHash,
+      fence: moment.fence,
+      notAfter: timeText(moment.now + rules.waits.actionMs),
+    },
+  };
+}
+
+function verification(turn: Turn): Draft {
+  const { incident, moment, rules } = turn;
+  const checks = [{ service: incident.service, operation: incident.operation }];
+  const { cause } = incident;
+  if (
+    cause?.operation !== undefined &&
+    (cause.service !== incident.service || cause.operation !== incident.operation)
+  ) {
+    checks.unshift({ service: cause.service, operation: cause.operation });
+  }
+  return {
+    type: "verification.requested",
+    incidentid: incident.id,
+    data: {
+      actionId: incident.attempt?.actionId ?? "",
+      checks,
+      after: timeText(moment.now),
+      terms: rules.verification,
+    },
+  };
+}
+
+function undoOrder(turn: Turn, reason: "recovery-failed" | "outcome-unknown"): Draft {
+  return {
+    type: "undo.ordered",
+    incidentid: turn.incident.id,
+    data: {
+      actionId: turn.incident.attempt?.actionId ?? "",
+      fence: turn.moment.fence,
+      reason,
+      by: { kind: "process", name: "coordinator" },
+    },
+  };
+}
+
+function deadlinePassed(event: EventOf<"deadline.passed">, turn: Turn): Draft[] {
+  const { incident } = turn;
+  switch (event.data.awaited) {
+    case "settling":
+    case "recall":
+      return requestWhenReady(turn);
+    case "diagnosis":
+      return [escalation(incident, "no_diagnosis", "Scout gave no diagnosis in time.")];
+    case "proposal":
+      return [escalation(incident, "no_proposal", "Surgeon proposed nothing in time.")];
+    case "approval":
+      return [escalation(incident, "approval_expired", "Nobody answered in time; the plan is void.")];
+    case "action":
+      return [escalation(incident, "action_silent", "Surgeon did not say how the action ended.")];
+    case "verification":
+      return [escalation(incident, "no_verdict", "Scout did not say whether the service recovered.")];
+    case "undo":
+      return [escalation(incident, "undo_silent", "Surgeon did not say how the undo ended.")];
+    default:
+      return [];
+  }
+}
+
+function escalation(incident: Incident, reason: string, says: string): Draft {
+  return { type: "incident.escalated", incidentid: incident.id, data: { reason, says: says.slice(0, 1024) } };
+}

@@ -1,0 +1,49 @@
+import type { AgentDefinition, CausedDraft } from "@omega/shared/agent.ts";
+import { timeText } from "@omega/shared/clock.ts";
+import { ok } from "@omega/shared/outcome.ts";
+import type { Rules } from "./config.ts";
+import { decideBy, type NoEffect } from "./decide.ts";
+import { evolveBy, initialState, type State } from "./state.ts";
+
+export const version = "0.1.0";
+
+/** The Coordinator as an agent: strict order, one decision at a time, no effects. */
+export function coordinator(rules: Rules): AgentDefinition<State, NoEffect> {
+  return {
+    role: "coordinator",
+    version,
+    ackWaitMs: 3000,
+    deliveriesMax: 5,
+    concurrency: 1,
+    initialState,
+    evolve: evolveBy(rules),
+    decide: decideBy(rules),
+    perform: () => Promise.resolve(ok([])),
+    nextDeadline,
+    passedDeadlines,
+  };
+}
+
+function nextDeadline(state: State): number | undefined {
+  let next: number | undefined;
+  for (const incident of Object.values(state.incidents)) {
+    for (const { dueAt } of incident.waits) next = Math.min(next ?? dueAt, dueAt);
+  }
+  return next;
+}
+
+function passedDeadlines(state: State, now: number): readonly CausedDraft[] {
+  return Object.values(state.incidents).flatMap((incident) =>
+    incident.waits
+      .filter((wait) => wait.dueAt <= now)
+      .map((wait) => ({
+        causeId: wait.causeId,
+        draft: {
+          type: "deadline.passed",
+          incidentid: incident.id,
+          key: `deadline ${wait.awaited}`,
+          data: { awaited: wait.awaited, dueAt: timeText(wait.dueAt) },
+        },
+      })),
+  );
+}
