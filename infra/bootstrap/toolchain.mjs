@@ -29,10 +29,10 @@ export async function installPnpm() {
   mkdirSync(toolchain.target, { recursive: true });
   for (const name of ["package.json", "package-lock.json"])
     copyFileSync(join(toolchain.source, name), join(toolchain.target, name));
-  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"];
-  // `npm ci` holds to the lockfile's integrity hashes. A platform that the lockfile doesn't list gets the same exact version without it.
-  const how = lockfileKnowsThisPlatform() ? ["ci"] : ["install", "--no-package-lock"];
-  const { ok, output } = await run(npm, [...how, ...quiet], { cwd: toolchain.target });
+  // `install`, not `ci`: what the lockfile lists is held to its integrity hashes either way, and `ci` refuses a platform whose optional
+  // binary the lockfile doesn't list. The error level is set because `npm run -s` hands its silence down to us.
+  const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"];
+  const { ok, output } = await run(npm, ["install", ...quiet], { cwd: toolchain.target });
   if (!ok)
     throw new SetupFailure(
       "package manager",
@@ -47,11 +47,6 @@ export async function installPnpm() {
     );
   }
   return version;
-}
-
-function lockfileKnowsThisPlatform() {
-  const lock = JSON.parse(readFileSync(join(toolchain.source, "package-lock.json"), "utf8"));
-  return `node_modules/@pnpm/exe.${process.platform}-${process.arch}` in lock.packages;
 }
 
 /** Installs the workspace from its frozen lockfile. Install scripts stay off, as pnpm-workspace.yaml says. */
