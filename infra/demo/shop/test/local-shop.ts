@@ -7,7 +7,7 @@ import { setTimeout as elapse } from "node:timers/promises";
 import { shopImages } from "../images.ts";
 
 const healthy: Record<string, string> = {
-  "shop-db": "17.5.0",
+  "shop-db": "18.6.0",
   inventory: "2.0.0",
   recommendations: "1.1.0",
   cart: "1.2.0",

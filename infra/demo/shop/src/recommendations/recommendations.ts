@@ -28,9 +28,10 @@ export function recommendations(rank: Ranking): Service {
     name: "recommendations",
     routes(app, log) {
       app.get("/recommendations", async (request, response) => {
+        const { visitor, product } = request.query;
         const view = {
-          visitor: String(request.query["visitor"] ?? "anonymous"),
-          productId: request.query["product"]?.toString(),
+          visitor: typeof visitor === "string" ? visitor : "anonymous",
+          productId: typeof product === "string" ? product : undefined,
         };
         const catalogue = await inventory.get<Product[]>("/products?limit=40");
         const best = rank(view, catalogue).slice(0, shown);
