@@ -6,6 +6,7 @@ interface ProductRow {
   id: string;
   name: string;
   category: string;
+  description: string;
   price_minor: number;
 }
 
@@ -13,7 +14,7 @@ interface ProductRow {
 export const ledgerCatalogue: Catalogue = {
   async list(pool: pg.Pool, limit: number): Promise<Product[]> {
     const found = await pool.query<ProductRow>(
-      "SELECT id, name, category, price_minor FROM products ORDER BY id LIMIT $1",
+      "SELECT id, name, category, description, price_minor FROM products ORDER BY id LIMIT $1",
       [limit],
     );
     const products: Product[] = [];
@@ -22,9 +23,10 @@ export const ledgerCatalogue: Catalogue = {
   },
 
   async find(pool: pg.Pool, id: string): Promise<Product | undefined> {
-    const found = await pool.query<ProductRow>("SELECT id, name, category, price_minor FROM products WHERE id = $1", [
-      id,
-    ]);
+    const found = await pool.query<ProductRow>(
+      "SELECT id, name, category, description, price_minor FROM products WHERE id = $1",
+      [id],
+    );
     const [row] = found.rows;
     return row === undefined ? undefined : withAvailable(pool, row);
   },
@@ -36,5 +38,6 @@ async function withAvailable(pool: pg.Pool, row: ProductRow): Promise<Product> {
     [row.id],
   );
   const available = moved.rows[0]?.available ?? 0;
-  return { id: row.id, name: row.name, category: row.category, priceMinor: row.price_minor, available };
+  const { price_minor: priceMinor, ...rest } = row;
+  return { ...rest, priceMinor, available };
 }

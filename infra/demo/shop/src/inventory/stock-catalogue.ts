@@ -6,11 +6,12 @@ interface ProductRow {
   id: string;
   name: string;
   category: string;
+  description: string;
   price_minor: number;
   available: number;
 }
 
-const columns = "id, name, category, price_minor, available";
+const columns = "id, name, category, description, price_minor, available";
 
 /** Reads products together with their line in the stock table. */
 export const stockCatalogue: Catalogue = {
@@ -32,6 +33,6 @@ export const stockCatalogue: Catalogue = {
 };
 
 function product(row: ProductRow): Product {
-  const { id, name, category, price_minor: priceMinor, available } = row;
-  return { id, name, category, priceMinor, available };
+  const { price_minor: priceMinor, ...rest } = row;
+  return { ...rest, priceMinor };
 }

@@ -3,6 +3,7 @@ export interface Product {
   id: string;
   name: string;
   category: string;
+  description: string;
   priceMinor: number;
   available: number;
 }

@@ -4,6 +4,7 @@ CREATE TABLE products (
   id text PRIMARY KEY,
   name text NOT NULL,
   category text NOT NULL,
+  description text NOT NULL,
   price_minor integer NOT NULL
 );
 
@@ -34,18 +35,25 @@ CREATE TABLE cart_lines (
   PRIMARY KEY (cart_id, product_id)
 );
 
-INSERT INTO products (id, name, category, price_minor)
+INSERT INTO products (id, name, category, description, price_minor)
 SELECT 'p-' || lpad(n::text, 3, '0'),
        (ARRAY ['Oak', 'Linen', 'Copper', 'Slate', 'Birch', 'Wool'])[1 + n % 6] || ' ' ||
        (ARRAY ['lamp', 'bowl', 'chair', 'blanket', 'kettle', 'shelf', 'clock', 'mirror', 'rug', 'vase'])[1 + n % 10],
        (ARRAY ['light', 'kitchen', 'seating', 'textile'])[1 + n % 4],
+       (ARRAY ['Made by hand in a workshop of six people, who sign each piece on its underside before it leaves them. ',
+               'Turned, sanded and oiled over four days, so that no two of them are quite alike in grain or in colour. ',
+               'Drawn by a young designer who grew up beside the harbour, and who still tests every prototype at home. '])[1 + n % 3] ||
+       (ARRAY ['The material comes from suppliers within a day of travel, and we publish what we pay them each spring. ',
+               'Everything that is left over in the making goes into smaller things, which is why there are so few of them. '])[1 + n % 2] ||
+       'Wipe it with a soft dry cloth; once a year a little wax does it good. It arrives in a box without plastic, ' ||
+       'and when you no longer want it we take it back, repair it, and find it another home.',
        900 + (n * 7919) % 18000
 FROM generate_series(1, 60) AS n;
 
 -- A year of deliveries, which is also where the stock of today comes from.
 INSERT INTO stock_movements (product_id, quantity, moved_at)
-SELECT 'p-' || lpad((1 + n % 60)::text, 3, '0'), 900 + n % 200, now() - n * interval '20 minutes'
-FROM generate_series(1, 24000) AS n;
+SELECT 'p-' || lpad((1 + n % 60)::text, 3, '0'), 900 + n % 200, now() - n * interval '50 minutes'
+FROM generate_series(1, 10000) AS n;
 
 INSERT INTO stock (product_id, available)
 SELECT product_id, sum(quantity) FROM stock_movements GROUP BY product_id;
