@@ -33,7 +33,7 @@ export function recommendations(rank: Ranking): Service {
           visitor: typeof visitor === "string" ? visitor : "anonymous",
           productId: typeof product === "string" ? product : undefined,
         };
-        const catalogue = await inventory.get<Product[]>("/products?limit=40");
+        const catalogue = await inventory.get<Product[]>("/products?limit=60");
         const best = rank(view, catalogue).slice(0, shown);
         log.debug({ visitor: view.visitor, best: best.length }, "recommended");
         response.json(best.map(({ product }) => product));
