@@ -10,9 +10,9 @@ export interface Fault {
   effect: string;
   /** The Deployment that is changed, in namespace `shop`. */
   service: string;
-  inject(shop: ShopCluster): Promise<void>;
+  inject: (shop: ShopCluster) => Promise<void>;
   /** Puts back what was there before; doing it twice, or without the fault, does no harm. */
-  revert(shop: ShopCluster): Promise<void>;
+  revert: (shop: ShopCluster) => Promise<void>;
 }
 
 /** A new version of a service. */

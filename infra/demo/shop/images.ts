@@ -2,6 +2,7 @@
  * The shop's container images, for a kubelet that runs images as local processes. An image is a release: the entry
  * file `src/<service>/releases/<version>.ts` composes the shared code with what that release does differently.
  */
+import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -38,11 +39,19 @@ export function shopImages(): Record<string, Image> {
       images[`shop/${service}:${version}`] = {
         command: [process.execPath, ...memoryFlags, ...instrumented, `${root}src/${service}/releases/${file}`],
         cwd: root,
-        env: { SERVICE_VERSION: version, NODE_COMPILE_CACHE: compileCache, ...memoryEnv },
+        env: { SERVICE_VERSION: version, ...revisionOf(service, file), NODE_COMPILE_CACHE: compileCache, ...memoryEnv },
       };
     }
   }
   return images;
+}
+
+/** The commit that made the release, as build pipelines note it; none in a copy without Git or before the commit. */
+function revisionOf(service: string, file: string): Record<string, string> {
+  const path = `src/${service}/releases/${file}`;
+  const { stdout } = spawnSync("git", ["log", "-1", "--format=%H", "--", path], { cwd: root, encoding: "utf8" });
+  const revision = stdout?.trim() ?? "";
+  return revision === "" ? {} : { SERVICE_REVISION: revision };
 }
 
 function releasesOf(service: string): string[] {

@@ -41,7 +41,7 @@ function start(): void {
   // The services are ES modules, and these three are reached by `import`, which no require hook sees.
   register({ include: ["express", "pg", "pino"] });
 
-  // SERVICE_VERSION is baked into the image, so a rolled-back Deployment reports the version that really runs.
+  // Version and commit are baked into the image, so a rolled-back Deployment reports what really runs.
   const resource = defaultResource()
     .merge(detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] }))
     .merge(resourceFromAttributes(imageAttributes()));
@@ -108,6 +108,9 @@ function instrumentations() {
 }
 
 function imageAttributes(): Record<string, string> {
-  const version = process.env["SERVICE_VERSION"];
-  return version === undefined ? {} : { "service.version": version };
+  const { SERVICE_VERSION: version, SERVICE_REVISION: revision } = process.env;
+  return {
+    ...(version === undefined ? {} : { "service.version": version }),
+    ...(revision === undefined ? {} : { "vcs.ref.head.revision": revision }),
+  };
 }

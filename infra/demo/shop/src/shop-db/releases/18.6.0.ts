@@ -4,7 +4,6 @@
  */
 import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -17,8 +16,11 @@ import { postgresConfiguration } from "../configuration.ts";
 const host = textSetting("POD_IP");
 const connectionsMax = 32;
 
-const dataDir = await mkdtemp(`${tmpdir()}/shop-db-`);
-process.once("exit", () => rmSync(dataDir, { recursive: true, force: true }));
+// One directory an address, so that a pod that was killed leaves nothing behind that its successor does not sweep up.
+const dataDir = `${tmpdir()}/shop-db-${host}`;
+const removeData = () => rmSync(dataDir, { recursive: true, force: true });
+removeData();
+process.once("exit", removeData);
 await promisify(execFile)(process.execPath, [fileURLToPath(new URL("../initialise.ts", import.meta.url)), dataDir]);
 
 const db = await PGlite.create({ dataDir, postgresqlconf: postgresConfiguration });
