@@ -1,0 +1,4 @@
+import { serve } from "../../service/serve.ts";
+import { cart } from "../cart.ts";
+
+await serve(cart());

@@ -1,0 +1,4 @@
+import { serve } from "../../service/serve.ts";
+import { checkout } from "../checkout.ts";
+
+await serve(checkout());

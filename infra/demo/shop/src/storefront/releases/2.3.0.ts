@@ -1,0 +1,4 @@
+import { serve } from "../../service/serve.ts";
+import { storefront } from "../storefront.ts";
+
+await serve(storefront());
