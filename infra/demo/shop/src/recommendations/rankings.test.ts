@@ -35,7 +35,7 @@ function keptBy(rank: Ranking): number {
 
 test("what goes with a product is its category, then its price", () => {
   const [best, next] = categoryRanking({ visitor: "v", productId: "p-10" }, catalogue());
-  assert.deepEqual([best?.product.id, next?.product.id].toSorted(), ["p-12", "p-8"]);
+  assert.deepEqual(new Set([best?.product.id, next?.product.id]), new Set(["p-12", "p-8"]));
 });
 
 test("a visitor is shown something else with the next page", () => {
