@@ -1,0 +1,127 @@
+import { spawn } from "node:child_process";
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, statSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { identify, isAlive, type ProcessIdentity, signalGroup, signalProcess } from "./process-table.ts";
+
+/**
+ * The environment variable that marks every process of a container, so that after a crash of the kubelet even one whose pid was not
+ * written down yet is found. Its value is `<state dir>#<pod uid>/<container>/<attempt>`.
+ */
+export const markerVariable = "OMEGA_KUBELET_CONTAINER";
+
+/**
+ * A shell of about one megabyte stands between the kubelet and the container, as a containerd shim does: it outlives the kubelet, and leaves the
+ * exit code in a file for whichever kubelet comes to ask. It hands SIGTERM on to the container alone, as the real one signals only
+ * the first process. `wait` returns early when a signal came, hence the loop.
+ */
+const shim = `
+exit_file=$1; shift
+child=; asked=
+trap 'asked=1; [ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM
+trap : INT HUP
+"$@" &
+child=$!
+[ -n "$asked" ] && kill -TERM "$child" 2>/dev/null
+while :; do wait "$child"; code=$?; kill -0 "$child" 2>/dev/null || break; done
+echo "$code" > "$exit_file.new" && mv "$exit_file.new" "$exit_file"
+`;
+
+export interface Launch {
+  command: string[];
+  cwd: string;
+  env: Record<string, string>;
+  logFile: string;
+  exitFile: string;
+}
+
+/** How a container ended. `exitCode` is 137 when nothing was left to tell (it was killed together with its shim). */
+export interface Exit {
+  exitCode: number;
+  finishedAtMs: number;
+}
+
+/** Why a command cannot be started at all, in the words of the real runtime; undefined when it can. */
+export function cannotStart({ command, cwd, env }: Launch): string | undefined {
+  const name = command[0] ?? "";
+  if (!existsSync(cwd)) return `failed to create containerd task: chdir ${cwd}: no such file or directory`;
+  const candidates = name.includes("/")
+    ? [isAbsolute(name) ? name : resolve(cwd, name)]
+    : (env["PATH"] ?? "").split(":").map((folder) => join(folder, name));
+  for (const candidate of candidates) {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return undefined;
+    } catch {
+      continue;
+    }
+  }
+  return `failed to create containerd task: exec: ${JSON.stringify(name)}: executable file not found in $PATH`;
+}
+
+/** One run of a container: started here, or found running from an earlier life of the kubelet. */
+export class ContainerProcess {
+  readonly identity: ProcessIdentity;
+  readonly #exitFile: string;
+  #exited = false;
+
+  private constructor(identity: ProcessIdentity, exitFile: string) {
+    this.identity = identity;
+    this.#exitFile = exitFile;
+  }
+
+  /** Starts the shim in its own process group, writing straight to the log file, so that nothing breaks when the kubelet ends. */
+  static start(launch: Launch, onExit: () => void): ContainerProcess | string {
+    const trouble = cannotStart(launch);
+    if (trouble !== undefined) return trouble;
+    const log = openSync(launch.logFile, "a");
+    const child = spawn("/bin/sh", ["-c", shim, "shim", launch.exitFile, ...launch.command], {
+      cwd: launch.cwd,
+      env: launch.env,
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
+    closeSync(log);
+    child.on("error", () => undefined); // Told below by the missing pid.
+    const identity = child.pid === undefined ? undefined : identify(child.pid);
+    if (identity === undefined) return "failed to create containerd task: cannot fork";
+    const started = new ContainerProcess(identity, launch.exitFile);
+    child.once("exit", () => {
+      started.#exited = true;
+      onExit();
+    });
+    child.unref();
+    return started;
+  }
+
+  /** Takes over a shim that an earlier kubelet started. Its end shows only to those who look: poll `isRunning`. */
+  static adopt(identity: ProcessIdentity, exitFile: string): ContainerProcess {
+    return new ContainerProcess(identity, exitFile);
+  }
+
+  isRunning(): boolean {
+    return !this.#exited && isAlive(this.identity);
+  }
+
+  terminate(): void {
+    signalProcess(this.identity, "SIGTERM");
+  }
+
+  /** Ends the whole process group at once. */
+  kill(): void {
+    signalGroup(this.identity.pid, "SIGKILL");
+  }
+
+  /** Reads how it ended, and ends what it left behind in its process group, as the end of a container's first process ends the rest. */
+  reap(now: number): Exit {
+    this.kill();
+    return readExit(this.#exitFile, now);
+  }
+}
+
+export function readExit(exitFile: string, now: number): Exit {
+  try {
+    return { exitCode: Number(readFileSync(exitFile, "utf8").trim()), finishedAtMs: statSync(exitFile).mtimeMs };
+  } catch {
+    return { exitCode: 137, finishedAtMs: now };
+  }
+}
