@@ -1,19 +1,11 @@
-import {
-  appendFileSync,
-  copyFileSync,
-  type ReadStream,
-  createReadStream,
-  readFileSync,
-  renameSync,
-  statSync,
-  truncateSync,
-} from "node:fs";
-import { open } from "node:fs/promises";
+import { appendFileSync, copyFileSync, readFileSync, renameSync, statSync, truncateSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** A log and its one rotated predecessor take at most twice this, plus what is written between two looks. */
 const logBytesMax = 4 * 1024 * 1024;
 const followPollMs = 100;
+const blockBytes = 64 * 1024;
 
 /**
  * Keeps one container's log file: the container writes to it directly (so the log survives the kubelet), and this notes when it grew, to give lines
@@ -57,7 +49,7 @@ export interface LogQuery {
 
 /**
  * The log as `kubectl logs` asks for it, in pieces. With follow it goes on until `ended()` says that the container has ended and all was given, or the
- * signal aborts.
+ * signal aborts. The file is held open, so that the last lines are there even if the pod's folder goes first.
  */
 export async function* readLog(
   file: string,
@@ -65,23 +57,34 @@ export async function* readLog(
   ended: () => boolean,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const starts = await startOffsets(file, query);
-  if (starts.rotated !== undefined) yield* pieces(`${file}.1`, starts.rotated, query.timestamps);
-  let offset = starts.current;
-  while (!signal.aborted) {
-    // Asked before reading: what is written until the end is seen is read after it.
-    const last = !query.follow || ended();
-    const size = sizeOf(file);
-    if (size < offset) offset = 0;
-    if (size > offset) {
-      for await (const piece of pieces(file, offset, query.timestamps)) {
-        if (signal.aborted) return;
-        yield piece;
-      }
+  const log = await open(file, "r");
+  try {
+    const starts = await startOffsets(file, query);
+    if (starts.rotated !== undefined) yield* readRotated(`${file}.1`, starts.rotated, query.timestamps);
+    let offset = starts.current;
+    while (!signal.aborted) {
+      // Asked before reading: what is written until the end is seen is read after it.
+      const last = !query.follow || ended();
+      const { size } = await log.stat();
+      if (size < offset) offset = 0;
+      yield* pieces(log, file, offset, size, query.timestamps);
       offset = size;
+      if (last) return;
+      await delay(followPollMs, undefined, { signal }).catch(() => undefined);
     }
-    if (last) return;
-    await delay(followPollMs, undefined, { signal }).catch(() => undefined);
+  } finally {
+    await log.close();
+  }
+}
+
+async function* readRotated(file: string, offset: number, timestamps: boolean): AsyncGenerator<Buffer> {
+  const size = sizeOf(file);
+  if (size <= offset) return;
+  const log = await open(file, "r");
+  try {
+    yield* pieces(log, file, offset, size, timestamps);
+  } finally {
+    await log.close();
   }
 }
 
@@ -104,7 +107,7 @@ async function tailOffset(file: string, lines: number): Promise<{ offset: number
   if (lines <= 0 || size === 0) return { offset: size, lines: 0 };
   const handle = await open(file, "r");
   try {
-    const block = Buffer.alloc(64 * 1024);
+    const block = Buffer.alloc(blockBytes);
     let seen = 0;
     // The newline that ends the last line starts none.
     let end = size - 1;
@@ -124,19 +127,26 @@ async function tailOffset(file: string, lines: number): Promise<{ offset: number
   }
 }
 
-async function* pieces(file: string, offset: number, timestamps: boolean): AsyncGenerator<Buffer> {
-  const size = sizeOf(file);
-  if (size <= offset) return;
-  const stream: ReadStream = createReadStream(file, { start: offset, end: size - 1 });
-  if (!timestamps) {
-    for await (const chunk of stream) yield Buffer.from(chunk);
-    return;
-  }
-  const marks = readMarks(file);
-  let position = offset;
+async function* pieces(
+  log: FileHandle,
+  file: string,
+  from: number,
+  to: number,
+  timestamps: boolean,
+): AsyncGenerator<Buffer> {
+  const marks = timestamps ? readMarks(file) : [];
+  let position = from;
   let rest = Buffer.alloc(0);
-  for await (const chunk of stream) {
-    rest = Buffer.concat([rest, Buffer.from(chunk)]);
+  for (let offset = from; offset < to;) {
+    const block = Buffer.alloc(Math.min(blockBytes, to - offset));
+    const { bytesRead } = await log.read(block, 0, block.length, offset);
+    if (bytesRead === 0) break; // Emptied by a rotation meanwhile.
+    offset += bytesRead;
+    if (!timestamps) {
+      yield block.subarray(0, bytesRead);
+      continue;
+    }
+    rest = Buffer.concat([rest, block.subarray(0, bytesRead)]);
     for (let newline = rest.indexOf(10); newline >= 0; newline = rest.indexOf(10)) {
       yield stamped(marks, position, rest.subarray(0, newline + 1));
       position += newline + 1;

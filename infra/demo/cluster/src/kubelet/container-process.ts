@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { identify, isAlive, type ProcessIdentity, signalGroup, signalProcess } from "./process-table.ts";
 
 /**
@@ -9,22 +10,8 @@ import { identify, isAlive, type ProcessIdentity, signalGroup, signalProcess } f
  */
 export const markerVariable = "OMEGA_KUBELET_CONTAINER";
 
-/**
- * A shell of about one megabyte stands between the kubelet and the container, as a containerd shim does: it outlives the kubelet, and leaves the
- * exit code in a file for whichever kubelet comes to ask. It hands SIGTERM on to the container alone, as the real one signals only
- * the first process. `wait` returns early when a signal came, hence the loop.
- */
-const shim = `
-exit_file=$1; shift
-child=; asked=
-trap 'asked=1; [ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM
-trap : INT HUP
-"$@" &
-child=$!
-[ -n "$asked" ] && kill -TERM "$child" 2>/dev/null
-while :; do wait "$child"; code=$?; kill -0 "$child" 2>/dev/null || break; done
-echo "$code" > "$exit_file.new" && mv "$exit_file.new" "$exit_file"
-`;
+/** A shell of about one megabyte that outlives the kubelet; the file says what it does. */
+const shim = fileURLToPath(new URL("shim.sh", import.meta.url));
 
 export interface Launch {
   command: string[];
@@ -74,7 +61,7 @@ export class ContainerProcess {
     const trouble = cannotStart(launch);
     if (trouble !== undefined) return trouble;
     const log = openSync(launch.logFile, "a");
-    const child = spawn("/bin/sh", ["-c", shim, "shim", launch.exitFile, ...launch.command], {
+    const child = spawn("/bin/sh", [shim, launch.exitFile, ...launch.command], {
       cwd: launch.cwd,
       env: launch.env,
       stdio: ["ignore", log, log],

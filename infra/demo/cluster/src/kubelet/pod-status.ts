@@ -2,7 +2,10 @@ import type { ContainerRecord, PodRecord } from "./pod-record.ts";
 import { type Container, type ContainerStatus, type Pod, type PodCondition, type PodStatus, wireTime } from "./wire.ts";
 
 /** The record of a container that has not been started yet. */
-export function freshRecord(name: string, reason: "ContainerCreating" | "PodInitializing"): ContainerRecord {
+export function freshRecord(
+  name: string,
+  reason: "ContainerCreating" | "PodInitializing" = "ContainerCreating",
+): ContainerRecord {
   return { name, state: { waiting: { reason } }, ready: false, started: false, backoffMs: 0 };
 }
 
@@ -30,8 +33,9 @@ export function podStatus(
   previous: PodCondition[],
   now: number,
 ): PodStatus {
-  const inits = statuses(pod.spec?.initContainers ?? [], record, true);
-  const containers = statuses(pod.spec?.containers ?? [], record, false);
+  const before = isInitialized(pod, record) ? "ContainerCreating" : "PodInitializing";
+  const inits = statuses(pod.spec?.initContainers ?? [], record, true, before);
+  const containers = statuses(pod.spec?.containers ?? [], record, false, before);
   const phase = podPhase(pod, record, containers);
   return {
     phase,
@@ -109,9 +113,14 @@ function condition(
   return { type, status, lastTransitionTime: since ?? wireTime(now), ...(holds ? {} : why) };
 }
 
-function statuses(specs: Container[], record: PodRecord, isInit: boolean): ContainerStatus[] {
+function statuses(
+  specs: Container[],
+  record: PodRecord,
+  isInit: boolean,
+  before: "ContainerCreating" | "PodInitializing",
+): ContainerStatus[] {
   return specs.map((spec) => {
-    const known = record.containers[spec.name] ?? freshRecord(spec.name, "ContainerCreating");
+    const known = record.containers[spec.name] ?? freshRecord(spec.name, before);
     const image = spec.image ?? "";
     return {
       name: spec.name,

@@ -1,8 +1,8 @@
 import type { ApiClient } from "./api-client.ts";
 import { ContainerRunner, type Runtime } from "./container-runner.ts";
 import type { Log } from "./log.ts";
-import type { ContainerRecord, PodRecord } from "./pod-record.ts";
-import { freshRecord, isInitialized, podStatus } from "./pod-status.ts";
+import type { PodRecord } from "./pod-record.ts";
+import { freshRecord, podStatus } from "./pod-status.ts";
 import { StatusPublisher } from "./status-publisher.ts";
 import type { Container, Pod, PodStatus } from "./wire.ts";
 import { hasLiveVolumes, prepareVolumes } from "./volumes.ts";
@@ -202,11 +202,6 @@ export class PodWorker {
     const previous = this.#status?.conditions ?? this.#pod.status?.conditions ?? [];
     this.#status = podStatus(this.#pod, this.record, this.#runtime.hostIP, previous, now);
     this.#publisher.publish(this.#status);
-    if (!isInitialized(this.#pod, this.record)) return;
-    for (const { name } of this.#pod.spec?.containers ?? []) {
-      const { state } = this.#containerRecord(name);
-      if (state.waiting?.reason === "PodInitializing") state.waiting = { reason: "ContainerCreating" };
-    }
   }
 
   #runner(spec: Container): ContainerRunner {
@@ -217,20 +212,11 @@ export class PodWorker {
       this.#pod,
       this.record,
       spec,
-      this.#containerRecord(spec.name),
+      (this.record.containers[spec.name] ??= freshRecord(spec.name)),
       this.nudge,
     );
     this.#runners.set(spec.name, runner);
     return runner;
-  }
-
-  #containerRecord(name: string): ContainerRecord {
-    const isInit = (this.#pod.spec?.initContainers ?? []).some((init) => init.name === name);
-    const hasInit = (this.#pod.spec?.initContainers ?? []).length > 0;
-    return (this.record.containers[name] ??= freshRecord(
-      name,
-      hasInit && !isInit ? "PodInitializing" : "ContainerCreating",
-    ));
   }
 
   #specs(): Container[] {
