@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { identify } from "@omega/demo-cluster/kubelet/process-table.ts";
 import { deployment, fetchText, inNamespace, podSpec, podUrl, service, until, type World } from "./world.ts";
 
 interface Inside {
@@ -198,7 +199,7 @@ export function containerExpectations(world: () => World): void {
       world().kubectl("delete", "pod", "p-stubborn", "-n", namespace, "--grace-period=1");
       await polite.ended;
       assert.match(polite.output(), /asked to end\nended well\n$/);
-      for (const pid of processes) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+      for (const pid of processes) assert.equal(identify(pid), undefined);
     });
   });
 

@@ -45,23 +45,40 @@ export async function startRealControlPlane(assets: string, folder: string): Pro
     const etcd = `http://127.0.0.1:${client}`;
     const etcdPeer = `http://127.0.0.1:${peer}`;
     run("etcd", [
-      ...["--data-dir", join(folder, "etcd"), "--listen-client-urls", etcd, "--advertise-client-urls", etcd],
-      ...["--listen-peer-urls", etcdPeer, "--initial-advertise-peer-urls", etcdPeer],
-      ...["--initial-cluster", `default=${etcdPeer}`],
+      "--data-dir",
+      join(folder, "etcd"),
+      "--listen-client-urls",
+      etcd,
+      "--advertise-client-urls",
+      etcd,
+      "--listen-peer-urls",
+      etcdPeer,
+      "--initial-advertise-peer-urls",
+      etcdPeer,
+      "--initial-cluster",
+      `default=${etcdPeer}`,
     ]);
     run("kube-apiserver", [
-      ...[`--etcd-servers=${etcd}`, "--bind-address=127.0.0.1", `--secure-port=${port}`],
-      ...[`--cert-dir=${folder}/certs`, "--service-account-issuer=https://kubernetes.default.svc"],
-      ...[`--service-account-signing-key-file=${serviceAccountKey}`, `--service-account-key-file=${serviceAccountKey}`],
-      ...[`--token-auth-file=${folder}/tokens.csv`, "--authorization-mode=RBAC"],
+      `--etcd-servers=${etcd}`,
+      "--bind-address=127.0.0.1",
+      `--secure-port=${port}`,
+      `--cert-dir=${folder}/certs`,
+      "--service-account-issuer=https://kubernetes.default.svc",
+      `--service-account-signing-key-file=${serviceAccountKey}`,
+      `--service-account-key-file=${serviceAccountKey}`,
+      `--token-auth-file=${folder}/tokens.csv`,
+      "--authorization-mode=RBAC",
       "--service-cluster-ip-range=10.96.0.0/16",
     ]);
     await ready(port, token, join(folder, "kube-apiserver.log"));
     const kubeconfig = writeKubeconfig(folder, port, token);
     const common = [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--bind-address=127.0.0.1"];
     run("kube-controller-manager", [
-      ...[...common, `--secure-port=${await freePort()}`, `--cert-dir=${folder}/certs-controllers`],
-      ...[`--service-account-private-key-file=${serviceAccountKey}`, `--root-ca-file=${folder}/certs/apiserver.crt`],
+      ...common,
+      `--secure-port=${await freePort()}`,
+      `--cert-dir=${folder}/certs-controllers`,
+      `--service-account-private-key-file=${serviceAccountKey}`,
+      `--root-ca-file=${folder}/certs/apiserver.crt`,
     ]);
     run("kube-scheduler", [...common, `--secure-port=${await freePort()}`, `--cert-dir=${folder}/certs-scheduler`]);
     return { kubeconfig, stop };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { identify } from "@omega/demo-cluster/kubelet/process-table.ts";
 import { deployment, fetchText, inNamespace, podUrl, until, type World } from "./world.ts";
 
 /** What a kubelet's own end and return mean for the pods. */
@@ -55,13 +56,19 @@ export function survivalExpectations(world: () => World): void {
       assert.equal(await pidOf(podUrl(kept)), keptPid);
       const again = after.find(({ metadata }) => metadata?.uid === crashed?.metadata?.uid);
       assert.equal(again?.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 9);
-      await until("the deleted pod's process to end", () => Promise.resolve(!isThere(deletedPid ?? 0)));
+      await until("the deleted pod's process to end", () => Promise.resolve(identify(deletedPid ?? 0) === undefined));
       assert.equal(world().kubectl("logs", kept?.metadata?.name ?? "", "-n", namespace), "version 1 listens\n");
       // One process for each pod of this namespace: none was run twice.
       const running = await Promise.all(after.map((pod) => pidOf(podUrl(pod))));
       await until(
         "no other process",
-        () => Promise.resolve(world().processes().toSorted().join() === running.toSorted().join()),
+        () =>
+          Promise.resolve(
+            world()
+              .processes()
+              .toSorted((a, b) => a - b)
+              .join() === running.toSorted((a, b) => a - b).join(),
+          ),
         () => Promise.resolve({ processes: world().processes(), running }),
       );
     });
@@ -89,12 +96,4 @@ export function survivalExpectations(world: () => World): void {
       });
     });
   });
-}
-
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { identify, isAlive, type ProcessIdentity, signalGroup, signalProcess } from "./process-table.ts";
+import { groupLives, identify, isAlive, type ProcessIdentity, signalGroup, signalProcess } from "./process-table.ts";
 
 /**
  * The environment variable that marks every process of a container, so that after a crash of the kubelet even one whose pid was not
@@ -12,6 +12,8 @@ export const markerVariable = "OMEGA_KUBELET_CONTAINER";
 
 /** A shell of about one megabyte that outlives the kubelet; the file says what it does. */
 const shim = fileURLToPath(new URL("shim.sh", import.meta.url));
+
+const settleMs = 10;
 
 export interface Launch {
   command: string[];
@@ -49,7 +51,7 @@ export function cannotStart({ command, cwd, env }: Launch): string | undefined {
 export class ContainerProcess {
   readonly identity: ProcessIdentity;
   readonly #exitFile: string;
-  #exited = false;
+  #shimExited = false;
 
   private constructor(identity: ProcessIdentity, exitFile: string) {
     this.identity = identity;
@@ -72,9 +74,13 @@ export class ContainerProcess {
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     if (identity === undefined) return "failed to create containerd task: cannot fork";
     const started = new ContainerProcess(identity, launch.exitFile);
+    const settle = (): void => {
+      if (started.isRunning()) setTimeout(settle, settleMs);
+      else onExit();
+    };
     child.once("exit", () => {
-      started.#exited = true;
-      onExit();
+      started.#shimExited = true;
+      settle();
     });
     child.unref();
     return started;
@@ -85,8 +91,16 @@ export class ContainerProcess {
     return new ContainerProcess(identity, exitFile);
   }
 
+  /**
+   * Whether anything of it lives. The end of the first process ends the rest of its group, and only when that is gone too is its address free for
+   * the next run.
+   */
   isRunning(): boolean {
-    return !this.#exited && isAlive(this.identity);
+    if (!this.#shimExited && isAlive(this.identity)) return true;
+    this.#shimExited = true;
+    if (!groupLives(this.identity.pid)) return false;
+    this.kill();
+    return true;
   }
 
   terminate(): void {
@@ -98,9 +112,8 @@ export class ContainerProcess {
     signalGroup(this.identity.pid, "SIGKILL");
   }
 
-  /** Reads how it ended, and ends what it left behind in its process group, as the end of a container's first process ends the rest. */
-  reap(now: number): Exit {
-    this.kill();
+  /** How it ended; to be asked when it no longer runs. */
+  exit(now: number): Exit {
     return readExit(this.#exitFile, now);
   }
 }

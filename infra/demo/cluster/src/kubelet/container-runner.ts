@@ -93,7 +93,7 @@ export class ContainerRunner {
   /** Notes the end of the process if it has ended. */
   noteEnd(now: number): void {
     if (this.#process === undefined || this.#process.isRunning()) return;
-    const exit = this.#process.reap(now);
+    const exit = this.#process.exit(now);
     this.#process = undefined;
     this.#log?.look(now);
     this.#log = undefined;

@@ -28,6 +28,19 @@ export function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
   return trySignal(-leader, signal);
 }
 
+/** Whether a process group still has a member that lives. Zombies do not: whoever inherited them may reap them late or never. */
+export function groupLives(leader: number): boolean {
+  try {
+    process.kill(-leader, 0);
+  } catch {
+    return false; // ESRCH, the usual answer; only a group with somebody or something left in it costs a look at all of /proc.
+  }
+  return readdirSync("/proc").some((entry) => {
+    const fields = /^\d+$/.test(entry) ? statFields(Number(entry)) : undefined;
+    return fields !== undefined && Number(fields[2]) === leader && fields[0] !== "Z" && fields[0] !== "X";
+  });
+}
+
 /** Resident memory in bytes of a process and all its descendants (VmRSS, so pages that two share count twice). */
 export function residentTreeBytes(pid: number): number {
   let total = residentBytes(pid);
