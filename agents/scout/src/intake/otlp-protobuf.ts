@@ -146,6 +146,8 @@ const span = (wire: Wire, from: Resource, harvest: Harvest): void => {
     resource: from,
   };
   const flat: AttributeValue[] = [];
+  const events: SpanEvent[] = [];
+  const links: SpanLink[] = [];
   let start = -1;
   let end = -1;
   const outer = wire.enter();
@@ -159,8 +161,8 @@ const span = (wire: Wire, from: Resource, harvest: Harvest): void => {
     else if (tag === 0o60) draft.kind = spanKinds[wire.varint()] ?? "internal";
     else if (tag === 0o71) start = wire.timestamp();
     else if (tag === 0o101) end = wire.timestamp();
-    else if (tag === 0o132) draft.events = [...draft.events, spanEvent(wire)];
-    else if (tag === 0o152) draft.links = [...draft.links, spanLink(wire)];
+    else if (tag === 0o132) events.push(spanEvent(wire));
+    else if (tag === 0o152) links.push(spanLink(wire));
     else if (tag === 0o172) statusInto(wire, draft);
     else wire.skip(tag);
   }
@@ -168,6 +170,8 @@ const span = (wire: Wire, from: Resource, harvest: Harvest): void => {
   if (start >= 0) draft.startMs = wire.millisAt(start);
   if (start >= 0 && end >= 0) draft.durationMs = Math.max(0, wire.millisBetween(start, end));
   if (flat.length > 0) draft.attributes = new Attributes(flat);
+  if (events.length > 0) draft.events = events;
+  if (links.length > 0) draft.links = links;
   harvest.span(draft);
 };
 
