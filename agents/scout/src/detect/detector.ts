@@ -33,6 +33,13 @@ export const detectorSettings: DetectorSettings = {
   criticalRatio: 0.05,
 };
 
+/** A signal as the stream remembers it. */
+export interface AdoptedSignal extends Omit<Signal, "kind" | "sinceMs" | "measures"> {
+  readonly kind: string;
+  readonly since: string;
+  readonly measures: readonly { readonly value: number }[];
+}
+
 interface Watch {
   readonly operation: Operation;
   readonly buckets: SecondBuckets;
@@ -57,8 +64,32 @@ export class Detector {
     this.#settings = { ...detectorSettings, ...settings };
   }
 
+  /** Goes on with episodes that an earlier process told of, so that they are told to be over and not told again. */
+  adopt(signals: readonly AdoptedSignal[], nowMs: number): void {
+    for (const { kind, since, measures, ...of } of signals) {
+      if (kind !== "error-ratio" && kind !== "latency") continue;
+      const signal: Signal = { ...of, kind, sinceMs: Date.parse(since), measures: [] };
+      const watch = this.#watchOf({ service: of.service, name: of.operation });
+      const second = Math.floor(nowMs / 1000);
+      watch.open.set(kind, { signal, sinceSecond: second, ratio: measures[0]?.value ?? 1 });
+      watch.lastSeenSecond = second;
+      watch.buckets.abnormalFrom(second);
+    }
+  }
+
   /** A request that the window had not seen before. */
   observe(operation: Operation, span: Span, nowMs: number): void {
+    const watch = this.#watchOf(operation);
+    watch.lastSeenSecond = Math.floor(nowMs / 1000);
+    const { durationMs } = span;
+    watch.buckets.add(endMs(span), nowMs, {
+      failed: failed(span),
+      slow: durationMs > watch.latency.thresholdMs,
+      durationMs,
+    });
+  }
+
+  #watchOf(operation: Operation): Watch {
     const key = operationKey(operation.service, operation.name);
     let watch = this.#watches.get(key);
     if (watch === undefined) {
@@ -71,13 +102,7 @@ export class Detector {
       };
       this.#watches.set(key, watch);
     }
-    watch.lastSeenSecond = Math.floor(nowMs / 1000);
-    const { durationMs } = span;
-    watch.buckets.add(endMs(span), nowMs, {
-      failed: failed(span),
-      slow: durationMs > watch.latency.thresholdMs,
-      durationMs,
-    });
+    return watch;
   }
 
   /** Judges every operation. Call it each second or oftener. */
