@@ -121,7 +121,8 @@ export class Detector {
       if (latency !== undefined && !watch.open.has("latency")) changes.push(this.#openLatency(watch, latency, nowMs));
       changes.push(...this.#close(watch, now, latency !== undefined));
     }
-    return changes;
+    // Of one storm the callee's requests began last: telling them in this order puts the likely cause first.
+    return changes.sort((a, b) => b.signal.sinceMs - a.signal.sinceMs);
   }
 
   /** Signals whose episode has not ended. */

@@ -10,7 +10,7 @@ import type { ErrorOrigin } from "./error-origin.ts";
 import { Callees, errorSuspects, placeOf } from "./error-suspects.ts";
 import { LatencyContrast } from "./exclusive-latency.ts";
 import type { LatencyShift } from "./exclusive-latency.ts";
-import { contrastVersions } from "./version-contrast.ts";
+import { weighed } from "./change-evidence.ts";
 
 export interface DiagnoseRequest {
   readonly onsetMs: number;
@@ -80,29 +80,6 @@ const survey = (window: TelemetryWindow, request: DiagnoseRequest, affected: rea
   return of;
 };
 
-/** Says whether one version of the suspect's service fails where another does not, and lets that raise its confidence. */
-const withVersions = (suspect: Suspect, window: TelemetryWindow, request: DiagnoseRequest): Suspect => {
-  if (suspect.operation === undefined) return suspect;
-  const operation = { service: suspect.service, name: suspect.operation };
-  const before = window.operations.outcomes(operation, request.onsetMs - lookBackMs, request.onsetMs);
-  const after = window.operations.outcomes(operation, request.onsetMs, request.nowMs);
-  const contrast = contrastVersions(before, after);
-  if (contrast === undefined) return suspect;
-  const { version, healthyVersion } = contrast;
-  const id = `${suspect.service}@${version}`;
-  const says =
-    `${version} failed ${contrast.failures} of ${contrast.requests} requests, ${healthyVersion} ${contrast.healthyFailures} of ` +
-    `${contrast.healthyRequests} ${contrast.sameTime ? "at the same time" : "before"} (p = ${contrast.pValue.toExponential(1)}).`;
-  return {
-    ...suspect,
-    version,
-    healthyVersion,
-    change: { id },
-    confidence: 1 - (1 - suspect.confidence) * 0.3,
-    evidence: [...suspect.evidence, { kind: "change", ref: `change:${id}`, says }],
-  };
-};
-
 const latencySuspect = (shift: LatencyShift, scale: number): Suspect => {
   const { service, operation, kind, peer, longest } = shift;
   const whose = peer === undefined ? "" : ` (to ${peer})`;
@@ -157,7 +134,7 @@ export const diagnose = (window: TelemetryWindow, request: DiagnoseRequest): Dia
   const found = errorSuspects(origins, failing.length, seen.callees, request.sourceRoots);
   const shifts = seen.latency.shifts();
   const suspects = [
-    ...found.map(({ suspect }) => withVersions(suspect, window, request)),
+    ...found.map((suspect) => weighed(suspect, window, request, lookBackMs)),
     // Failing requests often are slow ones too: beside errors a slow-down is the lesser explanation.
     ...shifts.slice(0, 4).map((shift) => latencySuspect(shift, failing.length === 0 ? 1 : 0.3)),
   ];

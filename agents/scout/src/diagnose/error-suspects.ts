@@ -19,6 +19,15 @@ interface Group {
   readonly unseen: boolean;
 }
 
+/** A suspect with what later stages judge it by. */
+export interface ErrorSuspect {
+  readonly suspect: Suspect;
+  readonly traceIds: readonly string[];
+  readonly unseen: boolean;
+  /** One of the spans where it begins. */
+  readonly origin: SpanNode | undefined;
+}
+
 /** Which service answers a call, learnt from calls whose callee's spans did arrive. */
 export class Callees {
   readonly #services = new Map<string, string>();
@@ -129,7 +138,7 @@ export const errorSuspects = (
   failing: number,
   callees: Callees,
   sourceRoots: readonly string[],
-): { suspect: Suspect; traceIds: string[] }[] => {
+): ErrorSuspect[] => {
   const groups = new Map<string, Group>();
   for (const origin of origins) {
     const site = errorSite(origin, sourceRoots);
@@ -155,6 +164,7 @@ export const errorSuspects = (
       ...(location === undefined ? {} : { location }),
       evidence: evidenceOf(group, failing),
     };
-    return { suspect, traceIds: [...group.traceIds] };
+    const origin = group.sites[0]?.origin.node;
+    return { suspect, traceIds: [...group.traceIds], unseen: group.unseen, origin };
   });
 };

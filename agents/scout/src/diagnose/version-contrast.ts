@@ -67,3 +67,38 @@ export const contrastVersions = (
   }
   return undefined;
 };
+
+/** Processes that failed where others of the same version, started earlier, did not: what changed is not the code. */
+export interface RestartContrast {
+  readonly startedMs: number;
+  readonly failures: number;
+  readonly requests: number;
+  readonly earlierFailures: number;
+  readonly earlierRequests: number;
+  readonly pValue: number;
+}
+
+/** How long before the onset a process may have started and still be what brought the fault. */
+const startSlackMs = 30_000;
+
+/** Compares processes that were first seen around the onset with those that were there before it. */
+export const contrastRestarts = (
+  before: readonly Outcome[],
+  after: readonly Outcome[],
+  onsetMs: number,
+): RestartContrast | undefined => {
+  const born = new Map<string, number>();
+  for (const { instance, startMs } of [...before, ...after]) {
+    if (instance !== undefined) born.set(instance, Math.min(born.get(instance) ?? startMs, startMs));
+  }
+  const isNew = ({ instance }: Outcome): boolean => (born.get(instance ?? "") ?? 0) > onsetMs - startSlackMs;
+  const fresh = after.filter(isNew);
+  const earlier = [...before, ...after].filter((outcome) => outcome.instance !== undefined && !isNew(outcome));
+  if (fresh.length === 0 || earlier.length === 0) return undefined;
+  const failures = fresh.filter((outcome) => outcome.failed).length;
+  const earlierFailures = earlier.filter((outcome) => outcome.failed).length;
+  const pValue = fisherTail(failures, fresh.length, earlierFailures, earlier.length);
+  if (pValue > pValueMax) return undefined;
+  const startedMs = Math.min(...fresh.map((outcome) => born.get(outcome.instance ?? "") ?? outcome.startMs));
+  return { startedMs, failures, requests: fresh.length, earlierFailures, earlierRequests: earlier.length, pValue };
+};
