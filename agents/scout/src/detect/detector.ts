@@ -1,0 +1,253 @@
+import { createHash } from "node:crypto";
+import type { Span } from "../telemetry/model.ts";
+import { endMs } from "../telemetry/model.ts";
+import { failed } from "../telemetry/conventions.ts";
+import { operationKey } from "../window/operation-log.ts";
+import type { Operation, OperationLog, Outcome } from "../window/operation-log.ts";
+import { errorRatioSettings, judgeErrorRatio, normalRatio } from "./error-ratio.ts";
+import type { ErrorRatioFinding, ErrorRatioSettings } from "./error-ratio.ts";
+import { LatencyBaseline, latencySettings } from "./latency.ts";
+import type { LatencyFinding, LatencySettings } from "./latency.ts";
+import { SecondBuckets } from "./second-buckets.ts";
+import { milliseconds, percent } from "./signal.ts";
+import type { Signal, SignalChange, SignalKind } from "./signal.ts";
+
+export interface DetectorSettings {
+  readonly errorRatio: ErrorRatioSettings;
+  readonly latency: LatencySettings;
+  /** An episode is over when this long a stretch looks normal again. */
+  readonly clearAfterSeconds: number;
+  readonly clearRequestsMin: number;
+  /** Without traffic an episode can't be seen to end; after this long it is closed as unseen. */
+  readonly silentAfterSeconds: number;
+  /** At and above this ratio of failures users hurt now. */
+  readonly criticalRatio: number;
+}
+
+export const detectorSettings: DetectorSettings = {
+  errorRatio: errorRatioSettings,
+  latency: latencySettings,
+  clearAfterSeconds: 10,
+  clearRequestsMin: 8,
+  silentAfterSeconds: 120,
+  criticalRatio: 0.05,
+};
+
+/** A signal as the stream remembers it. */
+export interface AdoptedSignal extends Omit<Signal, "kind" | "sinceMs" | "measures"> {
+  readonly kind: string;
+  readonly since: string;
+  readonly measures: readonly { readonly value: number }[];
+}
+
+interface Watch {
+  readonly operation: Operation;
+  readonly buckets: SecondBuckets;
+  readonly latency: LatencyBaseline;
+  readonly open: Map<SignalKind, { signal: Signal; sinceSecond: number; ratio: number }>;
+  lastSeenSecond: number;
+}
+
+const traceIdsMax = 16;
+
+/**
+ * Watches each operation of each service and tells when one departs from its own normal. An anomaly is told once when it begins
+ * and once when it is over. Fed with what the window says is new; pure but for its memory of the past, clocks come from outside.
+ */
+export class Detector {
+  readonly #settings: DetectorSettings;
+  readonly #log: OperationLog;
+  readonly #watches = new Map<string, Watch>();
+
+  constructor(log: OperationLog, settings: Partial<DetectorSettings> = {}) {
+    this.#log = log;
+    this.#settings = { ...detectorSettings, ...settings };
+  }
+
+  /** Goes on with episodes that an earlier process told of, so that they are told to be over and not told again. */
+  adopt(signals: readonly AdoptedSignal[], nowMs: number): void {
+    for (const { kind, since, measures, ...of } of signals) {
+      if (kind !== "error-ratio" && kind !== "latency") continue;
+      const signal: Signal = { ...of, kind, sinceMs: Date.parse(since), measures: [] };
+      const watch = this.#watchOf({ service: of.service, name: of.operation });
+      const second = Math.floor(nowMs / 1000);
+      watch.open.set(kind, { signal, sinceSecond: second, ratio: measures[0]?.value ?? 1 });
+      watch.lastSeenSecond = second;
+      watch.buckets.abnormalFrom(second);
+    }
+  }
+
+  /** A request that the window had not seen before. */
+  observe(operation: Operation, span: Span, nowMs: number): void {
+    const watch = this.#watchOf(operation);
+    watch.lastSeenSecond = Math.floor(nowMs / 1000);
+    const { durationMs } = span;
+    watch.buckets.add(endMs(span), nowMs, {
+      failed: failed(span),
+      slow: durationMs > watch.latency.thresholdMs,
+      durationMs,
+    });
+  }
+
+  #watchOf(operation: Operation): Watch {
+    const key = operationKey(operation.service, operation.name);
+    let watch = this.#watches.get(key);
+    if (watch === undefined) {
+      watch = {
+        operation: { service: operation.service, name: operation.name },
+        buckets: new SecondBuckets(),
+        latency: new LatencyBaseline(this.#settings.latency),
+        open: new Map(),
+        lastSeenSecond: 0,
+      };
+      this.#watches.set(key, watch);
+    }
+    return watch;
+  }
+
+  /** Judges every operation. Call it each second or oftener. */
+  tick(nowMs: number): SignalChange[] {
+    const now = Math.floor(nowMs / 1000);
+    const changes: SignalChange[] = [];
+    for (const [key, watch] of this.#watches) {
+      if (watch.open.size === 0 && now - watch.lastSeenSecond > 3600) {
+        this.#watches.delete(key);
+        continue;
+      }
+      watch.latency.learn(watch.buckets, now);
+      const errors = judgeErrorRatio(watch.buckets, now, this.#settings.errorRatio);
+      const latency = watch.latency.judge(watch.buckets, now);
+      if (errors !== undefined && !watch.open.has("error-ratio")) changes.push(this.#openErrors(watch, errors, nowMs));
+      if (latency !== undefined && !watch.open.has("latency")) changes.push(this.#openLatency(watch, latency, nowMs));
+      changes.push(...this.#close(watch, now, latency !== undefined));
+    }
+    // Of one storm the callee's requests began last: telling them in this order puts the likely cause first.
+    return changes.sort((a, b) => b.signal.sinceMs - a.signal.sinceMs);
+  }
+
+  /** Signals whose episode has not ended. */
+  openSignals(): Signal[] {
+    return [...this.#watches.values()].flatMap((watch) => [...watch.open.values()].map((episode) => episode.signal));
+  }
+
+  /** The ratio of failures that is normal for this operation. */
+  normalRatioOf(operation: Operation): number {
+    const watch = this.#watches.get(operationKey(operation.service, operation.name));
+    return normalRatio(watch?.buckets.baseline(Number.POSITIVE_INFINITY) ?? { requests: 0, failures: 0 });
+  }
+
+  #openErrors(watch: Watch, finding: ErrorRatioFinding, nowMs: number): SignalChange {
+    const { service, name } = watch.operation;
+    const outcomes = this.#log.outcomes(watch.operation, nowMs - 2 * finding.windowSeconds * 1000);
+    const sinceMs = onsetOf(outcomes, finding.baselineRatio, finding.ratio) ?? nowMs;
+    const says =
+      `${finding.failures} of ${finding.requests} requests to ${service} ${name} failed in the last ${finding.windowSeconds} s ` +
+      `(${percent(finding.ratio)}, baseline ${percent(finding.baselineRatio)}).`;
+    return this.#open(watch, finding.ratio, nowMs, {
+      kind: "error-ratio",
+      severity: finding.ratio >= this.#settings.criticalRatio ? "critical" : "warning",
+      sinceMs,
+      says,
+      confidence: Math.min(0.999, 1 - finding.pValue),
+      measures: [
+        { name: "error-ratio", unit: "1", value: finding.ratio, baseline: finding.baselineRatio },
+        { name: "requests", unit: "{request}", value: finding.requests },
+      ],
+      traceIds: outcomes
+        .filter((outcome) => outcome.failed)
+        .slice(0, traceIdsMax)
+        .map((outcome) => outcome.traceId),
+    });
+  }
+
+  #openLatency(watch: Watch, finding: LatencyFinding, nowMs: number): SignalChange {
+    const { service, name } = watch.operation;
+    const fromMs = nowMs - finding.windowSeconds * 1000;
+    const slow = this.#log
+      .outcomes(watch.operation, fromMs)
+      .filter((outcome) => outcome.durationMs > finding.thresholdMs);
+    const ratio = finding.slow / finding.requests;
+    const says =
+      `${finding.slow} of ${finding.requests} requests to ${service} ${name} took longer than ${milliseconds(finding.thresholdMs)} ` +
+      `in the last ${finding.windowSeconds} s (normally 95 % take less than ${milliseconds(finding.baselineMs)}).`;
+    return this.#open(watch, ratio, nowMs, {
+      kind: "latency",
+      severity: "warning",
+      sinceMs: slow.at(-1)?.startMs ?? fromMs,
+      says,
+      confidence: Math.min(0.99, 1 - finding.pValue),
+      measures: [
+        { name: "slow-ratio", unit: "1", value: ratio, baseline: 0.05 },
+        { name: "latency-p95-normal", unit: "ms", value: finding.baselineMs },
+      ],
+      traceIds: slow.slice(0, traceIdsMax).map((outcome) => outcome.traceId),
+    });
+  }
+
+  #open(
+    watch: Watch,
+    ratio: number,
+    nowMs: number,
+    found: Omit<Signal, "signalId" | "service" | "operation">,
+  ): SignalChange {
+    const { service, name: operation } = watch.operation;
+    const digest = createHash("sha256")
+      .update(`${service}\n${operation}\n${found.kind}\n${found.sinceMs}`)
+      .digest("hex");
+    const signal: Signal = {
+      signalId: `sig-${service}-${found.kind}-${digest.slice(0, 12)}`,
+      service,
+      operation,
+      ...found,
+    };
+    watch.open.set(found.kind, { signal, sinceSecond: Math.floor(nowMs / 1000), ratio });
+    watch.buckets.abnormalFrom(Math.floor(found.sinceMs / 1000));
+    return { change: "detected", signal, says: signal.says };
+  }
+
+  #close(watch: Watch, now: number, latencyStill: boolean): SignalChange[] {
+    const changes: SignalChange[] = [];
+    const { service, name } = watch.operation;
+    for (const [kind, episode] of watch.open) {
+      const from = Math.max(episode.sinceSecond, now - this.#settings.clearAfterSeconds + 1);
+      const { requests, failures, slow } = watch.buckets.between(from, now + 1);
+      const bad = kind === "latency" ? slow : failures;
+      const silent = now - watch.lastSeenSecond > this.#settings.silentAfterSeconds;
+      const judged =
+        now - episode.sinceSecond >= this.#settings.clearAfterSeconds && requests >= this.#settings.clearRequestsMin;
+      const normal = kind === "latency" ? 0.05 : this.normalRatioOf(watch.operation);
+      const over =
+        judged && !(kind === "latency" && latencyStill) && bad / requests <= Math.max(normal * 2, episode.ratio / 10);
+      if (!over && !silent) continue;
+      watch.open.delete(kind);
+      if (watch.open.size === 0) watch.buckets.normalAgain();
+      const what = kind === "latency" ? "were slow" : "failed";
+      const seconds = this.#settings.clearAfterSeconds;
+      const says = over
+        ? `${bad} of ${requests} requests to ${service} ${name} ${what} in the last ${seconds} s.`
+        : `No request to ${service} ${name} for ${this.#settings.silentAfterSeconds} s; the episode is closed unseen.`;
+      changes.push({ change: "cleared", signal: episode.signal, says });
+    }
+    return changes;
+  }
+}
+
+/**
+ * When the ratio of failures most likely rose from `normal` to `now`: the start of the stretch up to the newest request that is
+ * best explained by the higher ratio (the likelihood-ratio change point of CUSUM). `outcomes` come newest first.
+ */
+const onsetOf = (outcomes: readonly Outcome[], normal: number, now: number): number | undefined => {
+  const onFailure = Math.log(now / normal);
+  const onSuccess = Math.log((1 - Math.min(now, 0.999)) / (1 - normal));
+  let sum = 0;
+  let best = Number.NEGATIVE_INFINITY;
+  let onset: number | undefined;
+  for (const outcome of outcomes) {
+    sum += outcome.failed ? onFailure : onSuccess;
+    if (outcome.failed && sum > best) {
+      best = sum;
+      onset = outcome.startMs;
+    }
+  }
+  return onset;
+};

@@ -1,0 +1,166 @@
+import { failed, isEntry, operationOf } from "../telemetry/conventions.ts";
+import { depthFirst } from "../telemetry/trace.ts";
+import type { SpanNode, Trace } from "../telemetry/trace.ts";
+import { milliseconds, percent } from "../detect/signal.ts";
+import type { Operation } from "../window/operation-log.ts";
+import type { TelemetryWindow } from "../window/telemetry-window.ts";
+import type { Candidate, Diagnosis, Suspect } from "./diagnosis.ts";
+import { errorOrigins, HandledCalls } from "./error-origin.ts";
+import type { ErrorOrigin } from "./error-origin.ts";
+import { Callees, errorSuspects, placeOf } from "./error-suspects.ts";
+import { LatencyContrast } from "./exclusive-latency.ts";
+import type { LatencyShift } from "./exclusive-latency.ts";
+import { weighed } from "./change-evidence.ts";
+
+export interface DiagnoseRequest {
+  readonly onsetMs: number;
+  readonly nowMs: number;
+  /** What is known to suffer; empty means whatever users see failing. */
+  readonly affected: readonly Operation[];
+  /** Folders that paths in stack traces are told relative to. */
+  readonly sourceRoots: readonly string[];
+}
+
+/** A trace begins a little before the request inside it that set the onset. */
+const onsetSlackMs = 2_000;
+const lookBackMs = 10 * 60_000;
+const failingTracesMax = 2_000;
+const traceIdsMax = 16;
+const causeFrom = 0.5;
+
+interface Survey {
+  readonly handled: HandledCalls;
+  readonly callees: Callees;
+  readonly latency: LatencyContrast;
+  /** Failing requests to explain, with their traces. */
+  readonly failing: { trace: Trace; start: SpanNode }[];
+  /** Traces since the onset that were looked at. */
+  requests: number;
+  readonly services: Set<string>;
+}
+
+/** Failing requests of a trace that no other failing request of it called: what users see. */
+const outermostFailing = (trace: Trace): SpanNode[] =>
+  [...depthFirst(trace.roots)].filter((node) => {
+    if (!isEntry(node.span) || !failed(node.span)) return false;
+    for (let above = node.parent; above !== undefined; above = above.parent) if (isEntry(above.span)) return false;
+    return true;
+  });
+
+const survey = (window: TelemetryWindow, request: DiagnoseRequest, affected: readonly Operation[]): Survey => {
+  const of: Survey = {
+    handled: new HandledCalls(),
+    callees: new Callees(),
+    latency: new LatencyContrast(),
+    failing: [],
+    requests: 0,
+    services: new Set(),
+  };
+  const sinceMs = request.onsetMs - onsetSlackMs;
+  const isAffected = (node: SpanNode): boolean =>
+    affected.length === 0
+      ? node.parent === undefined
+      : affected.some(({ service, name }) => node.span.resource.service === service && operationOf(node.span) === name);
+  for (const trace of window.traces(request.onsetMs - lookBackMs, request.nowMs)) {
+    of.handled.learn(trace);
+    for (const node of depthFirst(trace.roots)) of.callees.learn(node);
+    const when = (trace.roots[0]?.startMs ?? 0) < sinceMs ? "before" : "after";
+    if (when === "after") of.requests += 1;
+    const entries = [...depthFirst(trace.roots)].filter((node) => isEntry(node.span) && isAffected(node));
+    for (const entry of entries) if (!failed(entry.span)) of.latency.add(trace.traceId, entry, when);
+    if (when === "before") continue;
+    const starts = affected.length === 0 ? outermostFailing(trace) : entries.filter((entry) => failed(entry.span));
+    // A request inside another one that is looked at anyway would be counted twice.
+    const start = starts[0];
+    if (start === undefined) continue;
+    of.failing.push({ trace, start });
+    for (const node of depthFirst(trace.roots))
+      if (isEntry(node.span) && failed(node.span)) of.services.add(node.span.resource.service);
+  }
+  return of;
+};
+
+const latencySuspect = (shift: LatencyShift, scale: number): Suspect => {
+  const { service, operation, kind, peer, longest } = shift;
+  const whose = peer === undefined ? "" : ` (to ${peer})`;
+  const says =
+    `Own time of ${operation}${whose} rose from ${milliseconds(shift.beforeMs)} to ${milliseconds(shift.afterMs)} a request, ` +
+    `${percent(shift.share)} of the slow-down.`;
+  const ref =
+    longest === undefined ? `service:${service}` : `trace:${longest.traceId}/span:${longest.node.span.spanId}`;
+  return {
+    service,
+    kind,
+    operation,
+    confidence: scale * Math.min(0.95, shift.share) * (1 - Math.exp(-shift.z / 4)),
+    evidence: [{ kind: "span", ref, says }],
+  };
+};
+
+const ranked = (suspects: readonly Suspect[]): Candidate[] => {
+  const total = suspects.reduce((sum, suspect) => sum + suspect.confidence, 0);
+  return suspects
+    .toSorted((a, b) => b.confidence - a.confidence)
+    .slice(0, 8)
+    .map((suspect, index) => ({
+      rank: index + 1,
+      ...suspect,
+      confidence: round(total > 1 ? suspect.confidence / total : suspect.confidence),
+    }));
+};
+const round = (confidence: number): number => Math.round(confidence * 1000) / 1000;
+
+const sentenceOf = (top: Candidate): string => {
+  const who = top.version === undefined ? top.service : `${top.service} ${top.version}`;
+  const place = placeOf(top.location);
+  const name = top.location?.function === undefined ? "" : ` (${top.location.function})`;
+  const error = top.errorType ?? "an error";
+  const fine = top.healthyVersion === undefined ? "" : `; ${top.healthyVersion} does not`;
+  if (place !== undefined) return `${who} throws ${error} at ${place}${name}${fine}.`;
+  const operation = top.operation === undefined ? "" : ` in ${top.operation}`;
+  return `${who}: ${top.kind === "error" ? error : top.kind}${operation}${fine}.`;
+};
+
+/**
+ * Finds what most likely makes the affected requests fail or slow, by traces since the onset against those before it. Reads
+ * only the window, so the same window gives the same answer. Linear in the spans held.
+ */
+export const diagnose = (window: TelemetryWindow, request: DiagnoseRequest): Diagnosis => {
+  let seen = survey(window, request, request.affected);
+  if (seen.failing.length === 0 && request.affected.length > 0 && seen.latency.shifts().length === 0)
+    seen = survey(window, request, []);
+  const failing = seen.failing.slice(-failingTracesMax);
+  const origins: ErrorOrigin[] = failing.flatMap(({ trace, start }) => errorOrigins(trace, start, seen.handled));
+  const found = errorSuspects(origins, failing.length, seen.callees, request.sourceRoots);
+  const shifts = seen.latency.shifts();
+  const suspects = [
+    ...found.map((suspect) => weighed(suspect, window, request, lookBackMs)),
+    // Failing requests often are slow ones too: beside errors a slow-down is the lesser explanation.
+    ...shifts.slice(0, 4).map((shift) => latencySuspect(shift, failing.length === 0 ? 1 : 0.3)),
+  ];
+  const candidates = ranked(suspects);
+  const top = candidates[0];
+  const explained = found.find(
+    ({ suspect }) => suspect.service === top?.service && suspect.operation === top.operation,
+  );
+  const traceIds =
+    explained?.traceIds ?? shifts.flatMap((shift) => (shift.longest === undefined ? [] : [shift.longest.traceId]));
+  const verdict = top === undefined ? "healthy" : top.confidence >= causeFrom ? "cause" : "inconclusive";
+  const says =
+    top === undefined
+      ? `None of ${seen.requests} traces since the onset fails or is slower than before.`
+      : verdict === "cause"
+        ? sentenceOf(top)
+        : `No cause is likely enough; the best guess is: ${sentenceOf(top)}`;
+  return {
+    onsetMs: request.onsetMs,
+    verdict,
+    candidates,
+    blastRadius: {
+      services: [...seen.services].sort(),
+      trafficShare: seen.requests === 0 ? 0 : round(Math.min(1, seen.failing.length / seen.requests)),
+    },
+    traceIds: [...new Set(traceIds)].reverse().slice(0, traceIdsMax),
+    says,
+  };
+};

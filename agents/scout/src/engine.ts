@@ -1,0 +1,133 @@
+import { Detector } from "./detect/detector.ts";
+import type { DetectorSettings } from "./detect/detector.ts";
+import type { Signal, SignalChange } from "./detect/signal.ts";
+import { diagnose } from "./diagnose/diagnose.ts";
+import type { Diagnosis } from "./diagnose/diagnosis.ts";
+import { errorOrigins, HandledCalls } from "./diagnose/error-origin.ts";
+import { errorSite } from "./diagnose/error-site.ts";
+import { signatureOf } from "./diagnose/signature.ts";
+import type { Harvest } from "./intake/harvest.ts";
+import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
+import { depthFirst } from "./telemetry/trace.ts";
+import { judgeRecovery } from "./verify/recovery.ts";
+import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
+import type { Operation } from "./window/operation-log.ts";
+import { TelemetryWindow } from "./window/telemetry-window.ts";
+import type { WindowLimits } from "./window/telemetry-window.ts";
+
+export interface EngineSettings {
+  readonly window?: Partial<WindowLimits>;
+  readonly detector?: Partial<DetectorSettings>;
+  readonly sourceRoots: readonly string[];
+}
+
+/** What is known of an operation's failures while an incident lasts. */
+export interface KnownRatios {
+  readonly before: number;
+  readonly normal: number;
+}
+
+/** Quiet time after which a trace is taken as complete: a few export intervals of its slowest sender. */
+const quietMs = 800;
+/** How far before an action its incident is looked at when no signal tells the ratio of failures. */
+const incidentMs = 60_000;
+
+/**
+ * Everything Scout knows of telemetry, without the bus and without a clock: what comes in, what is unusual, what the cause is
+ * and whether it is over. All of it lives in memory and is gone with the process; the next one learns anew.
+ */
+export class Engine {
+  readonly window: TelemetryWindow;
+  readonly detector: Detector;
+  readonly #sourceRoots: readonly string[];
+  /** When telemetry began to arrive; nothing can be said of the time before. */
+  #sinceMs: number | undefined;
+
+  constructor(settings: EngineSettings) {
+    this.window = new TelemetryWindow(settings.window);
+    this.detector = new Detector(this.window.operations, settings.detector);
+    this.#sourceRoots = settings.sourceRoots;
+  }
+
+  ingest(harvest: Harvest, nowMs: number): void {
+    this.#sinceMs ??= nowMs;
+    for (const span of harvest.spans) {
+      const operation = this.window.addSpan(span, nowMs);
+      if (operation !== undefined) this.detector.observe(operation, span, nowMs);
+    }
+    for (const log of harvest.logs) this.window.addLog(log, nowMs);
+  }
+
+  /** Call it about every half second: judges every operation and lets go of what is too old. */
+  tick(nowMs: number): SignalChange[] {
+    this.window.expire(nowMs);
+    return this.detector.tick(nowMs);
+  }
+
+  /** The commonest error behind a signal's traces: its type, and its text without what varies. */
+  errorOf(signal: Pick<Signal, "service" | "operation" | "traceIds">): { errorType?: string; signature?: string } {
+    const seen = new Map<string, { count: number; error: { errorType?: string; signature?: string } }>();
+    for (const traceId of signal.traceIds) {
+      const trace = this.window.trace(traceId);
+      const start = [...depthFirst(trace?.roots ?? [])].find(
+        ({ span }) =>
+          span.resource.service === signal.service &&
+          isEntry(span) &&
+          failed(span) &&
+          operationOf(span) === signal.operation,
+      );
+      if (trace === undefined || start === undefined) continue;
+      for (const origin of errorOrigins(trace, start, new HandledCalls())) {
+        const site = errorSite(origin, this.#sourceRoots);
+        if (site.errorType === undefined && site.message === undefined) continue;
+        const error = {
+          ...(site.errorType === undefined ? {} : { errorType: site.errorType }),
+          ...(site.message === undefined ? {} : { signature: signatureOf(site.message) }),
+        };
+        const key = JSON.stringify(error);
+        seen.set(key, { count: (seen.get(key)?.count ?? 0) + 1, error });
+      }
+    }
+    return [...seen.values()].sort((a, b) => b.count - a.count)[0]?.error ?? {};
+  }
+
+  /** Whether half of these traces, three at least, have arrived completely. */
+  settled(traceIds: readonly string[], nowMs: number): boolean {
+    const complete = traceIds.filter((traceId) => this.window.settled(traceId, nowMs, quietMs)).length;
+    return complete >= Math.min(traceIds.length, Math.max(3, traceIds.length / 2));
+  }
+
+  diagnose(onsetMs: number, affected: readonly Operation[], nowMs: number): Diagnosis {
+    const found = diagnose(this.window, { onsetMs, nowMs, affected, sourceRoots: this.#sourceRoots });
+    const blind = this.#sinceMs === undefined || this.#sinceMs > onsetMs;
+    if (found.verdict !== "healthy" || !blind) return found;
+    return {
+      ...found,
+      verdict: "inconclusive",
+      says: "No telemetry of the time of the onset is at hand, and none since shows a fault.",
+    };
+  }
+
+  /** Judges recovery by requests that began after `afterMs`; `known` tells what the incident's signals said of an operation. */
+  judge(
+    operations: readonly Operation[],
+    terms: RecoveryTerms,
+    afterMs: number,
+    nowMs: number,
+    known: (operation: Operation) => KnownRatios | undefined,
+  ): Recovery {
+    const checks = operations.map((operation) => {
+      const ratios = known(operation);
+      const inIncident = this.window.operations.outcomes(operation, afterMs - incidentMs, afterMs);
+      const failures = inIncident.filter((outcome) => outcome.failed).length;
+      return {
+        service: operation.service,
+        operation: operation.name,
+        fresh: this.window.operations.outcomes(operation, afterMs),
+        ratioBefore: ratios?.before ?? (inIncident.length === 0 ? 0 : failures / inIncident.length),
+        ratioNormal: ratios?.normal ?? this.detector.normalRatioOf(operation),
+      };
+    });
+    return judgeRecovery(checks, terms, afterMs, nowMs);
+  }
+}

@@ -1,0 +1,131 @@
+import type { DataOf, Draft, EventOf } from "@omega/bus-schemas/catalogue.ts";
+import type { EffectContext } from "@omega/shared/agent.ts";
+import { timeText } from "@omega/shared/clock.ts";
+import type { Clock } from "@omega/shared/clock.ts";
+import { fail, ok } from "@omega/shared/outcome.ts";
+import type { Outcome } from "@omega/shared/outcome.ts";
+import type { Effect } from "./decide.ts";
+import type { Candidate, Diagnosis } from "./diagnose/diagnosis.ts";
+import type { TelemetryReader } from "./ports.ts";
+import { ratioKey } from "./state.ts";
+import type { State } from "./state.ts";
+import type { Recovery } from "./verify/recovery.ts";
+
+export interface Surroundings {
+  readonly telemetry: TelemetryReader;
+  readonly clock: Clock;
+  /** How long a diagnosis may wait for telemetry that shows the fault. */
+  readonly diagnoseWithinMs: number;
+  /** Aborts when the process is told to stop: what is waiting then is left to the next process. */
+  readonly stopping: AbortSignal;
+}
+
+const lookEveryMs = 250;
+/** A cause this likely is told at once; a lesser one only when waiting brought nothing better. */
+const sureFrom = 0.8;
+/** Waiting time after which any cause that is found is told. */
+const patienceMs = 4_000;
+
+const stopped = fail("retryable", "stopping", "Scout is being stopped; the next process answers.");
+
+/** Performs one effect; the answer is the event to say. Nothing outside this process changes, so it may run any number of times. */
+export const perform = (
+  around: Surroundings,
+  effect: Effect,
+  context: EffectContext<State>,
+): Promise<Outcome<readonly Draft[]>> => {
+  const signal = AbortSignal.any([around.stopping, context.signal]);
+  switch (effect.kind) {
+    case "diagnose":
+      return answerDiagnosis(around, effect.opened, context, signal);
+    case "verify":
+      return answerVerification(around, effect.requested, context, signal);
+  }
+};
+
+async function answerDiagnosis(
+  around: Surroundings,
+  opened: EventOf<"incident.opened">,
+  context: EffectContext<State>,
+  signal: AbortSignal,
+): Promise<Outcome<readonly Draft[]>> {
+  const { clock, telemetry } = around;
+  const startedMs = clock.now();
+  const onsetMs = Date.parse(opened.data.onset);
+  for (;;) {
+    if (signal.aborted) return stopped;
+    const nowMs = clock.now();
+    const waitedMs = nowMs - startedMs;
+    const state = context.state();
+    const affected = state.incidents.get(opened.incidentid ?? "")?.affected ?? [];
+    const traceIds = state.signals.get(opened.data.signal.signalId)?.traceIds ?? [];
+    if (telemetry.settled(traceIds, nowMs) || waitedMs >= patienceMs / 2) {
+      const found = telemetry.diagnose(onsetMs, affected, nowMs);
+      const confidence = found.candidates[0]?.confidence ?? 0;
+      const enough =
+        waitedMs >= around.diagnoseWithinMs ||
+        (found.verdict === "cause" && (confidence >= sureFrom || waitedMs >= patienceMs));
+      if (enough) return ok([diagnosisDraft(opened, found, clock.now() - startedMs)]);
+    }
+    await clock.sleep(lookEveryMs, signal);
+  }
+}
+
+const diagnosisDraft = (opened: EventOf<"incident.opened">, found: Diagnosis, tookMs: number): Draft => ({
+  type: "diagnosis.reached",
+  incidentid: opened.incidentid ?? "",
+  data: {
+    verdict: found.verdict,
+    onset: timeText(found.onsetMs),
+    candidates: found.candidates.map(wireCandidate),
+    blastRadius: {
+      services: [...found.blastRadius.services].slice(0, 256),
+      trafficShare: found.blastRadius.trafficShare,
+    },
+    traceIds: [...found.traceIds],
+    says: found.says.slice(0, 2048),
+    tookMs,
+  },
+});
+
+/** The error's template travels on the signal; a candidate of the bus has no room for it. */
+const wireCandidate = (candidate: Candidate): DataOf<"diagnosis.reached">["candidates"][number] => {
+  const { signature, ...wire } = candidate;
+  void signature;
+  return { ...wire, evidence: candidate.evidence.slice(0, 32).map((of) => ({ ...of, says: of.says.slice(0, 2048) })) };
+};
+
+async function answerVerification(
+  around: Surroundings,
+  requested: EventOf<"verification.requested">,
+  context: EffectContext<State>,
+  signal: AbortSignal,
+): Promise<Outcome<readonly Draft[]>> {
+  const { clock, telemetry } = around;
+  const { checks, terms, after, actionId } = requested.data;
+  const operations = checks.map(({ service, operation }) => ({ service, name: operation }));
+  for (;;) {
+    if (signal.aborted) return stopped;
+    const ratios = context.state().incidents.get(requested.incidentid ?? "")?.ratios;
+    const recovery = telemetry.judge(operations, terms, Date.parse(after), clock.now(), ({ service, name }) =>
+      ratios?.get(ratioKey(service, name)),
+    );
+    if (recovery.verdict !== "pending") return ok([recoveryDraft(requested, actionId, recovery, recovery.verdict)]);
+    await clock.sleep(lookEveryMs, signal);
+  }
+}
+
+const recoveryDraft = (
+  requested: EventOf<"verification.requested">,
+  actionId: string,
+  recovery: Recovery,
+  verdict: "confirmed" | "failed" | "inconclusive",
+): Draft => ({
+  type: `recovery.${verdict}`,
+  incidentid: requested.incidentid ?? "",
+  data: {
+    actionId,
+    measurements: recovery.measurements.slice(-256).map(({ atMs, ...of }) => ({ at: timeText(atMs), ...of })),
+    says: recovery.says,
+  },
+});

@@ -1,0 +1,325 @@
+import { Attributes } from "../telemetry/attributes.ts";
+import type { AttributeValue } from "../telemetry/attributes.ts";
+import { resourceOf } from "../telemetry/conventions.ts";
+import type { LogRecord, MetricPoint, Resource, Span, SpanEvent, SpanLink } from "../telemetry/model.ts";
+import { isSecretName, redacted } from "./redact.ts";
+import { Wire } from "./wire.ts";
+import { Harvest, spanKinds, spanStatuses } from "./harvest.ts";
+
+// OTLP's protobuf messages, read straight into the internal model. Field numbers are those of opentelemetry-proto 1.x; a field
+// that is not listed is skipped, as protobuf wants. Tags are `number << 3 | wire type`, written in octal so that both show.
+
+const nestingMax = 32;
+
+const anyValue = (wire: Wire, depth: number): AttributeValue => {
+  if (depth > nestingMax) wire.fail(`attribute values nested deeper than ${nestingMax}`);
+  let value: AttributeValue = null;
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o12) value = wire.text();
+    else if (tag === 0o20) value = wire.varint() !== 0;
+    else if (tag === 0o30) value = wire.varint();
+    else if (tag === 0o41) value = wire.double();
+    else if (tag === 0o52) value = arrayValue(wire, depth + 1);
+    else if (tag === 0o62) value = mapValue(wire, depth + 1);
+    else if (tag === 0o72) value = wire.base64();
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  return value;
+};
+
+const arrayValue = (wire: Wire, depth: number): AttributeValue[] => {
+  const values: AttributeValue[] = [];
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o12) values.push(anyValue(wire, depth));
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  return values;
+};
+
+const mapValue = (wire: Wire, depth: number): AttributeValue => {
+  const flat: AttributeValue[] = [];
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o12) keyValue(wire, flat, depth);
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  return new Attributes(flat).toJSON();
+};
+
+/** Appends one name and its value to `flat`. */
+const keyValue = (wire: Wire, flat: AttributeValue[], depth = 0): void => {
+  let name = "";
+  let value: AttributeValue = null;
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o12) name = wire.name();
+    else if (tag === 0o22) value = anyValue(wire, depth);
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  flat.push(name, isSecretName(name) ? redacted : value);
+};
+
+const resource = (wire: Wire): Resource => {
+  const flat: AttributeValue[] = [];
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o12) keyValue(wire, flat);
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  return resourceOf(new Attributes(flat));
+};
+
+const attributesFrom = (flat: AttributeValue[]): Attributes =>
+  flat.length === 0 ? Attributes.none : new Attributes(flat);
+
+const spanEvent = (wire: Wire): SpanEvent => {
+  let timeMs = 0;
+  let name = "";
+  const flat: AttributeValue[] = [];
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o11) timeMs = wire.millisAt(wire.timestamp());
+    else if (tag === 0o22) name = wire.text();
+    else if (tag === 0o32) keyValue(wire, flat);
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  return { name, timeMs, attributes: attributesFrom(flat) };
+};
+
+const spanLink = (wire: Wire): SpanLink => {
+  let traceId = "";
+  let spanId = "";
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o12) traceId = wire.hex();
+    else if (tag === 0o22) spanId = wire.hex();
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  return { traceId, spanId };
+};
+
+type SpanDraft = { -readonly [Field in keyof Span]: Span[Field] };
+
+const statusInto = (wire: Wire, draft: SpanDraft): void => {
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o22) draft.statusMessage = wire.text();
+    else if (tag === 0o30) draft.status = spanStatuses[wire.varint()] ?? "unset";
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+};
+
+const nothing: readonly never[] = [];
+
+const span = (wire: Wire, from: Resource, harvest: Harvest): void => {
+  const draft: SpanDraft = {
+    traceId: "",
+    spanId: "",
+    parentSpanId: "",
+    name: "",
+    kind: "internal",
+    startMs: 0,
+    durationMs: 0,
+    status: "unset",
+    statusMessage: "",
+    attributes: Attributes.none,
+    events: nothing,
+    links: nothing,
+    resource: from,
+  };
+  const flat: AttributeValue[] = [];
+  const events: SpanEvent[] = [];
+  const links: SpanLink[] = [];
+  let start = -1;
+  let end = -1;
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o112) keyValue(wire, flat);
+    else if (tag === 0o12) draft.traceId = wire.hex();
+    else if (tag === 0o22) draft.spanId = wire.hex();
+    else if (tag === 0o42) draft.parentSpanId = wire.hex();
+    else if (tag === 0o52) draft.name = wire.text();
+    else if (tag === 0o60) draft.kind = spanKinds[wire.varint()] ?? "internal";
+    else if (tag === 0o71) start = wire.timestamp();
+    else if (tag === 0o101) end = wire.timestamp();
+    else if (tag === 0o132) events.push(spanEvent(wire));
+    else if (tag === 0o152) links.push(spanLink(wire));
+    else if (tag === 0o172) statusInto(wire, draft);
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  if (start >= 0) draft.startMs = wire.millisAt(start);
+  if (start >= 0 && end >= 0) draft.durationMs = Math.max(0, wire.millisBetween(start, end));
+  if (flat.length > 0) draft.attributes = new Attributes(flat);
+  if (events.length > 0) draft.events = events;
+  if (links.length > 0) draft.links = links;
+  harvest.span(draft);
+};
+
+const logRecord = (wire: Wire, from: Resource, harvest: Harvest): void => {
+  let timeMs = 0;
+  let observedMs = 0;
+  let severity = 0;
+  let body: AttributeValue = null;
+  let traceId = "";
+  let spanId = "";
+  const flat: AttributeValue[] = [];
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o11) timeMs = wire.millisAt(wire.timestamp());
+    else if (tag === 0o131) observedMs = wire.millisAt(wire.timestamp());
+    else if (tag === 0o20) severity = wire.varint();
+    else if (tag === 0o52) body = anyValue(wire, 0);
+    else if (tag === 0o62) keyValue(wire, flat);
+    else if (tag === 0o112) traceId = wire.hex();
+    else if (tag === 0o122) spanId = wire.hex();
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  const read: LogRecord = {
+    timeMs: timeMs === 0 ? observedMs : timeMs,
+    traceId,
+    spanId,
+    severity,
+    body,
+    attributes: attributesFrom(flat),
+    resource: from,
+  };
+  harvest.log(read);
+};
+
+/** One data point. Histograms and summaries share the fields read here; an exponential histogram's attributes are field 1. */
+const dataPoint = (
+  wire: Wire,
+  metric: { name: string; unit: string; kind: MetricPoint["kind"] },
+  exponential: boolean,
+  from: Resource,
+  harvest: Harvest,
+) => {
+  let timeMs = 0;
+  let value: number | undefined;
+  let count: number | undefined;
+  const flat: AttributeValue[] = [];
+  const distribution = metric.kind === "histogram";
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o31) timeMs = wire.millisAt(wire.timestamp());
+    else if (tag === 0o41 && distribution) count = wire.fixed64();
+    else if (tag === 0o41) value = wire.double();
+    else if (tag === 0o51 && distribution) value = wire.double();
+    else if (tag === 0o61 && !distribution) value = wire.sfixed64();
+    else if (tag === 0o72 && !exponential) keyValue(wire, flat);
+    else if (tag === 0o112 && distribution && !exponential) keyValue(wire, flat);
+    else if (tag === 0o12 && exponential) keyValue(wire, flat);
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+  harvest.point(metric, timeMs, value, count, attributesFrom(flat), from);
+};
+
+const metric = (wire: Wire, from: Resource, harvest: Harvest): void => {
+  let name = "";
+  let unit = "";
+  // The points come after the name and the unit in every known sender, but protobuf doesn't promise it: note where, read later.
+  const series: { kind: MetricPoint["kind"]; exponential: boolean; at: number; end: number }[] = [];
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o12) name = wire.text();
+    else if (tag === 0o32) unit = wire.text();
+    else if (tag === 0o52 || tag === 0o72 || tag === 0o112 || tag === 0o122 || tag === 0o132) {
+      const outerSeries = wire.enter();
+      const kind = tag === 0o52 ? "gauge" : tag === 0o72 ? "sum" : "histogram";
+      series.push({ kind, exponential: tag === 0o122, at: wire.pos, end: wire.end });
+      wire.leave(outerSeries);
+    } else wire.skip(tag);
+  }
+  for (const { kind, exponential, at, end } of series) {
+    const metricEnd = wire.end;
+    wire.pos = at;
+    wire.end = end;
+    while (wire.more()) {
+      const tag = wire.varint();
+      if (tag === 0o12) dataPoint(wire, { name, unit, kind }, exponential, from, harvest);
+      else wire.skip(tag);
+    }
+    wire.end = metricEnd;
+  }
+  wire.pos = wire.end;
+  wire.leave(outer);
+};
+
+/**
+ * Requests of all three signals have the same outer shape: resources (1) holding the resource (1) and scopes (2), which hold the
+ * items (2). The resource may come after its scopes, so it is looked for first.
+ */
+const request = (bytes: Buffer, item: (wire: Wire, from: Resource, harvest: Harvest) => void): Harvest => {
+  const wire = new Wire(bytes);
+  const harvest = new Harvest();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag !== 0o12) {
+      wire.skip(tag);
+      continue;
+    }
+    const outer = wire.enter();
+    const start = wire.pos;
+    let from: Resource | undefined;
+    while (from === undefined && wire.more()) {
+      const inner = wire.varint();
+      if (inner === 0o12) from = resource(wire);
+      else wire.skip(inner);
+    }
+    wire.pos = start;
+    while (wire.more()) {
+      const inner = wire.varint();
+      if (inner === 0o22) scope(wire, from ?? resourceOf(Attributes.none), harvest, item);
+      else wire.skip(inner);
+    }
+    wire.leave(outer);
+  }
+  return harvest;
+};
+
+const scope = (
+  wire: Wire,
+  from: Resource,
+  harvest: Harvest,
+  item: (wire: Wire, from: Resource, harvest: Harvest) => void,
+) => {
+  const outer = wire.enter();
+  while (wire.more()) {
+    const tag = wire.varint();
+    if (tag === 0o22) item(wire, from, harvest);
+    else wire.skip(tag);
+  }
+  wire.leave(outer);
+};
+
+/** Decodes an ExportTraceServiceRequest. Throws MalformedBytes. */
+export const tracesFromProtobuf = (bytes: Buffer): Harvest => request(bytes, span);
+/** Decodes an ExportLogsServiceRequest. Throws MalformedBytes. */
+export const logsFromProtobuf = (bytes: Buffer): Harvest => request(bytes, logRecord);
+/** Decodes an ExportMetricsServiceRequest. Throws MalformedBytes. */
+export const metricsFromProtobuf = (bytes: Buffer): Harvest => request(bytes, metric);

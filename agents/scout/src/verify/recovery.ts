@@ -1,0 +1,122 @@
+import { percent } from "../detect/signal.ts";
+import type { Outcome } from "../window/operation-log.ts";
+
+/** How recovery is judged, in the terms of Argo Rollouts' AnalysisTemplate. */
+export interface RecoveryTerms {
+  readonly intervalMs: number;
+  /** Successful measurements that confirm recovery. */
+  readonly count: number;
+  /** Failed measurements tolerated before the verdict is "failed". */
+  readonly failureLimit: number;
+  /** Inconclusive measurements tolerated before the verdict is "inconclusive". */
+  readonly inconclusiveLimit: number;
+}
+
+export interface Measurement {
+  readonly atMs: number;
+  readonly verdict: "successful" | "failed" | "inconclusive";
+  readonly requests: number;
+  readonly failures: number;
+}
+
+/** One operation whose recovery is asked about. */
+export interface RecoveryCheck {
+  readonly service: string;
+  readonly operation: string;
+  /** Requests that began after the action. */
+  readonly fresh: readonly Outcome[];
+  /** Ratio of failures in the incident, and the one that is normal. */
+  readonly ratioBefore: number;
+  readonly ratioNormal: number;
+}
+
+export interface Recovery {
+  readonly verdict: "pending" | "confirmed" | "failed" | "inconclusive";
+  readonly measurements: readonly Measurement[];
+  readonly says: string;
+}
+
+/** Chance, at most, that a fault as it was before would have shown no more failures than were seen. */
+const luckMax = 0.01;
+/** Spans of an interval are complete this long after its end; exporters send in batches. */
+export const settleMs = 1_500;
+
+/** How much likelier the counts are if the fault is still there than if it is gone, as a natural logarithm (Wald's test). */
+const logOdds = (requests: number, failures: number, check: RecoveryCheck): number => {
+  const faulty = Math.min(0.999, Math.max(check.ratioBefore, 2 * check.ratioNormal, 0.02));
+  const normal = Math.min(check.ratioNormal, faulty / 2);
+  return failures * Math.log(faulty / normal) + (requests - failures) * Math.log((1 - faulty) / (1 - normal));
+};
+
+const countsOf = (check: RecoveryCheck, fromMs: number, toMs: number): { requests: number; failures: number } => {
+  let requests = 0;
+  let failures = 0;
+  for (const outcome of check.fresh) {
+    if (outcome.startMs < fromMs || outcome.startMs >= toMs) continue;
+    requests += 1;
+    if (outcome.failed) failures += 1;
+  }
+  return { requests, failures };
+};
+
+/**
+ * Judges recovery from requests that began after the action. Each interval is one measurement: failed when its failures look
+ * more like the fault than like normal, inconclusive without requests, successful otherwise. Recovery is confirmed by `count`
+ * successful measurements and, over all of them, enough requests that luck cannot explain them (a sequential probability-ratio
+ * test against the ratio of the incident), so a fault of 2 % takes longer to rule out than one of 30 %.
+ */
+export const judgeRecovery = (
+  checks: readonly RecoveryCheck[],
+  terms: RecoveryTerms,
+  afterMs: number,
+  nowMs: number,
+): Recovery => {
+  const measurements: Measurement[] = [];
+  let successful = 0;
+  let failedOnes = 0;
+  let inconclusive = 0;
+  for (let fromMs = afterMs; fromMs + terms.intervalMs + settleMs <= nowMs; fromMs += terms.intervalMs) {
+    const toMs = fromMs + terms.intervalMs;
+    const counts = checks.map((check) => ({ check, ...countsOf(check, fromMs, toMs) }));
+    const requests = counts.reduce((sum, of) => sum + of.requests, 0);
+    const failures = counts.reduce((sum, of) => sum + of.failures, 0);
+    const bad = counts.some((of) => of.failures > 0 && logOdds(of.requests, of.failures, of.check) > 0);
+    const verdict = bad ? "failed" : requests === 0 ? "inconclusive" : "successful";
+    if (verdict === "failed") failedOnes += 1;
+    else if (verdict === "inconclusive") inconclusive += 1;
+    else successful += 1;
+    measurements.push({ atMs: toMs, verdict, requests, failures });
+    if (failedOnes > terms.failureLimit) return told("failed", measurements, checks);
+    if (inconclusive > terms.inconclusiveLimit) return told("inconclusive", measurements, checks);
+    if (successful >= terms.count && sureOfRecovery(checks, afterMs, toMs))
+      return told("confirmed", measurements, checks);
+    // Successful, but never enough requests to be sure: the same limit ends it.
+    if (measurements.length >= terms.count + terms.failureLimit + terms.inconclusiveLimit) {
+      return told("inconclusive", measurements, checks);
+    }
+  }
+  return told("pending", measurements, checks);
+};
+
+/** Every check that has traffic must be sure by itself; together they need at least one that has. */
+const sureOfRecovery = (checks: readonly RecoveryCheck[], fromMs: number, toMs: number): boolean => {
+  const counts = checks.map((check) => ({ check, ...countsOf(check, fromMs, toMs) })).filter((of) => of.requests > 0);
+  return counts.length > 0 && counts.every((of) => logOdds(of.requests, of.failures, of.check) < Math.log(luckMax));
+};
+
+const told = (
+  verdict: Recovery["verdict"],
+  measurements: readonly Measurement[],
+  checks: readonly RecoveryCheck[],
+): Recovery => {
+  const requests = measurements.reduce((sum, of) => sum + of.requests, 0);
+  const failures = measurements.reduce((sum, of) => sum + of.failures, 0);
+  const names = checks.map((check) => `${check.service} ${check.operation}`).join(", ");
+  const before = checks.map((check) => percent(check.ratioBefore)).join(", ");
+  const says =
+    requests === 0
+      ? `No request to ${names} was seen in ${measurements.length} measurements after the action.`
+      : `${failures} of ${requests} requests to ${names} failed in ${measurements.length} measurements after the action ` +
+        `(${percent(failures / requests)}; in the incident ${before}).`;
+  return { verdict, measurements, says: says.slice(0, 1024) };
+};

@@ -1,0 +1,157 @@
+import type { AttributeValue } from "../telemetry/attributes.ts";
+import type { LogRecord, Span } from "../telemetry/model.ts";
+import { assemble } from "../telemetry/trace.ts";
+import type { Trace } from "../telemetry/trace.ts";
+import { OperationLog } from "./operation-log.ts";
+import type { Operation } from "./operation-log.ts";
+
+export interface WindowLimits {
+  readonly tracesMax: number;
+  /** By our own reckoning of what a span holds in memory; the process's resident size is about this much more than when empty. */
+  readonly bytesMax: number;
+  readonly ageMsMax: number;
+  readonly spansPerTraceMax: number;
+  readonly logsPerTraceMax: number;
+}
+
+export const windowLimits: WindowLimits = {
+  tracesMax: 20_000,
+  bytesMax: 48 * 1024 * 1024,
+  ageMsMax: 10 * 60_000,
+  spansPerTraceMax: 5_000,
+  logsPerTraceMax: 1_000,
+};
+
+interface Held {
+  readonly spans: Map<string, Span>;
+  readonly logs: LogRecord[];
+  readonly firstSeenMs: number;
+  lastSeenMs: number;
+  bytes: number;
+}
+
+const textBytes = (value: AttributeValue): number =>
+  typeof value === "string" && value.length > 64 ? value.length : 0;
+
+/** Short strings are shared between spans and cost nothing; long ones (stacks, statements) are each their own. */
+const bytesOf = (item: Span | LogRecord): number => {
+  let bytes = 320 + 24 * item.attributes.size;
+  for (const [, value] of item.attributes.entries()) bytes += textBytes(value);
+  if ("body" in item) return bytes + textBytes(item.body);
+  for (const event of item.events) {
+    bytes += 96 + 24 * event.attributes.size;
+    for (const [, value] of event.attributes.entries()) bytes += textBytes(value);
+  }
+  return bytes;
+};
+
+/**
+ * The recent past of the system, by trace, in bounded memory: the oldest traces leave when there are too many, when they take
+ * too much, or when their time is over. Spans may come late, twice, in any order and without their parents.
+ */
+export class TelemetryWindow {
+  readonly operations: OperationLog;
+  readonly #limits: WindowLimits;
+  readonly #held = new Map<string, Held>();
+  #bytes = 0;
+  #spans = 0;
+  /** Spans that were not kept because their trace was at its limit. */
+  spansDropped = 0;
+
+  constructor(limits: Partial<WindowLimits> = {}) {
+    this.#limits = { ...windowLimits, ...limits };
+    this.operations = new OperationLog(this.#limits.ageMsMax);
+  }
+
+  get size(): { traces: number; spans: number; bytes: number } {
+    return { traces: this.#held.size, spans: this.#spans, bytes: this.#bytes };
+  }
+
+  /** Keeps the span and returns its operation when it is a request that was not known yet. */
+  addSpan(span: Span, nowMs: number): Operation | undefined {
+    const held = this.#hold(span.traceId, nowMs);
+    if (held.spans.has(span.spanId)) return undefined;
+    if (held.spans.size >= this.#limits.spansPerTraceMax) {
+      this.spansDropped += 1;
+      return undefined;
+    }
+    held.spans.set(span.spanId, span);
+    this.#spans += 1;
+    this.#grow(held, bytesOf(span));
+    return this.operations.add(span);
+  }
+
+  /** Records outside any trace are not kept: nothing asks for them yet. */
+  addLog(log: LogRecord, nowMs: number): void {
+    if (log.traceId === "") return;
+    const held = this.#hold(log.traceId, nowMs);
+    if (held.logs.length >= this.#limits.logsPerTraceMax) return;
+    held.logs.push(log);
+    this.#grow(held, bytesOf(log));
+  }
+
+  #hold(traceId: string, nowMs: number): Held {
+    const known = this.#held.get(traceId);
+    if (known !== undefined) {
+      known.lastSeenMs = nowMs;
+      return known;
+    }
+    const held: Held = { spans: new Map(), logs: [], firstSeenMs: nowMs, lastSeenMs: nowMs, bytes: 0 };
+    this.#held.set(traceId, held);
+    if (this.#held.size > this.#limits.tracesMax) this.#dropOldest();
+    return held;
+  }
+
+  #grow(held: Held, bytes: number): void {
+    held.bytes += bytes;
+    this.#bytes += bytes;
+    while (this.#bytes > this.#limits.bytesMax && this.#held.size > 1) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    for (const [traceId, held] of this.#held) {
+      this.#drop(traceId, held);
+      return;
+    }
+  }
+
+  #drop(traceId: string, held: Held): void {
+    this.#held.delete(traceId);
+    this.#bytes -= held.bytes;
+    this.#spans -= held.spans.size;
+  }
+
+  /** Lets go of what is older than the window. Call it every second or so. */
+  expire(nowMs: number): void {
+    this.operations.expire(nowMs);
+    for (const [traceId, held] of this.#held) {
+      if (held.firstSeenMs >= nowMs - this.#limits.ageMsMax) return;
+      this.#drop(traceId, held);
+    }
+  }
+
+  trace(traceId: string): Trace | undefined {
+    const held = this.#held.get(traceId);
+    return held === undefined || held.spans.size === 0 ? undefined : assemble(traceId, held.spans.values(), held.logs);
+  }
+
+  /** Whether the trace's root is here and nothing has been added to it for `quietMs`. */
+  settled(traceId: string, nowMs: number, quietMs: number): boolean {
+    const held = this.#held.get(traceId);
+    if (held === undefined) return true;
+    if (nowMs - held.lastSeenMs < quietMs) return false;
+    for (const span of held.spans.values()) if (span.parentSpanId === "") return true;
+    return false;
+  }
+
+  /** Traces of which some span began in [fromMs, toMs), oldest first. */
+  *traces(fromMs: number, toMs: number): Generator<Trace> {
+    for (const [traceId, held] of this.#held) {
+      for (const span of held.spans.values()) {
+        if (span.startMs < fromMs || span.startMs >= toMs) continue;
+        yield assemble(traceId, held.spans.values(), held.logs);
+        break;
+      }
+    }
+  }
+}
