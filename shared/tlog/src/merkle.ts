@@ -212,12 +212,12 @@ export function verifyConsistency(claim: ConsistencyClaim): Checked<void> {
   if (!isCount(oldSize) || !isCount(newSize)) return refused("sizes must be whole numbers up to 2^53 - 1");
   if (oldSize === 0) return refused("consistency with the empty tree proves nothing");
   if (oldSize > newSize) return refused(`size ${newSize} is smaller than the older size ${oldSize}`);
-  const malformed = malformedHash([oldRoot, newRoot, ...proof]);
-  if (malformed !== undefined) return refused(malformed);
   if (oldSize === newSize) {
     if (proof.length > 0) return refused("equal sizes need an empty consistency proof");
     return equalBytes(oldRoot, newRoot) ? passed(undefined) : refused(`two different roots for size ${oldSize}`);
   }
+  const malformed = malformedHash([oldRoot, newRoot, ...proof]);
+  if (malformed !== undefined) return refused(malformed);
   const path = isPowerOfTwo(oldSize) ? [oldRoot, ...proof] : proof;
   const [seed, ...rest] = path;
   if (proof.length === 0 || seed === undefined) return refused("the consistency proof is empty");
