@@ -7,7 +7,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import { timeText } from "./clock.ts";
 import { deriveId } from "./ids.ts";
 import { fail, ok, type Outcome } from "./outcome.ts";
-import { verifySignature, type Keyring, type Signer } from "./signing.ts";
+import { verifySignature, type Keyring, type Signer, type TrustedKey } from "./signing.ts";
 
 /** A signed event ready for the bus. */
 export interface SealedEvent {
@@ -51,11 +51,12 @@ export function sealEvent(draft: Draft, context: SealContext): SealedEvent {
     data: data.data,
     keyid: context.signer.keyId,
   };
-  const envelope: Envelope = { ...unsigned, sig: context.signer.sign(canonicalJson(unsigned)) };
+  const text = canonicalJson(unsigned);
+  const envelope: Envelope = { ...unsigned, sig: context.signer.sign(text) };
   return {
     id: envelope.id,
     subject: subjectFor(envelope),
-    body: Buffer.from(canonicalJson(envelope)),
+    body: Buffer.from(withSignature(text, envelope.sig)),
     // The schema of this very type accepted the data.
     event: envelope as OmegaEvent,
   };
@@ -75,8 +76,7 @@ export function openEvent(body: Uint8Array, subject: string, keyring: Keyring): 
   if (key.notAfter !== undefined && Date.parse(original.time) > key.notAfter) {
     return fail("terminal", "expired_key", `Key ${key.keyId} expired at ${timeText(key.notAfter)}.`);
   }
-  const { sig, ...unsigned } = original;
-  if (!verifySignature(key, canonicalJson(unsigned), sig)) {
+  if (!isSigned(body, original, key)) {
     return fail(
       "terminal",
       "bad_signature",
@@ -90,4 +90,27 @@ export function openEvent(body: Uint8Array, subject: string, keyring: Keyring): 
   if (expected !== subject)
     return fail("terminal", "wrong_subject", `${event.type} came on ${subject}, but belongs on ${expected}.`);
   return ok(event);
+}
+
+/*
+ * In canonical order `sig` stands right before `source`, and behind it come plain strings only, in which a quote is always escaped. So
+ * the last `,"source":"` and the last `,"sig":"` of a canonical text are those of the envelope, and the signed text is had by cutting
+ * instead of by serialising again: half of the cost of reading an event.
+ */
+const beforeSource = ',"source":"';
+const beforeSignature = ',"sig":"';
+
+function withSignature(unsigned: string, signature: string): string {
+  const at = unsigned.lastIndexOf(beforeSource);
+  return `${unsigned.slice(0, at)}${beforeSignature}${signature}"${unsigned.slice(at)}`;
+}
+
+/** Whoever published the envelope in another form of JSON is believed too: then the canonical text is made anew. */
+function isSigned(body: Uint8Array, original: Envelope, key: TrustedKey): boolean {
+  const text = new TextDecoder().decode(body);
+  const at = text.lastIndexOf(beforeSignature);
+  const cut = at < 0 ? "" : text.slice(0, at) + text.slice(at + beforeSignature.length + original.sig.length + 1);
+  if (cut !== "" && verifySignature(key, cut, original.sig)) return true;
+  const { sig, ...unsigned } = original;
+  return verifySignature(key, canonicalJson(unsigned), sig);
 }
