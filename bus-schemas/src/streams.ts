@@ -18,7 +18,7 @@ export const omegaStream = {
   maxMessagesPerSubject: -1,
   maxBytes: 2048 * mebibyte,
   maxMessageBytes: 1 * mebibyte,
-  maxConsumers: 64,
+  maxConsumers: 256,
   duplicateWindowNs: 120 * second,
   denyDelete: true,
   denyPurge: true,

@@ -22,6 +22,8 @@ const terminalPublishCodes = new Set([10054, 10077, 10047, 10023, 10028]);
 
 const publishTimeoutMs = 5000;
 const readBatch = 500;
+/** When the server forgets a reader that died without a word. */
+const readerForgottenMs = 30_000;
 
 export interface NatsConfig {
   /** One URL or several, e.g. `nats://127.0.0.1:4222`. */
@@ -87,6 +89,7 @@ export class NatsBus implements Bus {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, fromSeq),
       replay_policy: ReplayPolicy.Instant,
+      inactive_threshold: readerForgottenMs,
     });
     const messages = await consumer.consume({ max_messages: readBatch });
     const stop = (): void => messages.stop();
@@ -100,6 +103,8 @@ export class NatsBus implements Bus {
     } finally {
       signal?.removeEventListener("abort", stop);
       await messages.close();
+      // A reader is a consumer on the server, and those are counted: it goes with its reader, not minutes later.
+      await consumer.delete().catch(() => false);
     }
   }
 
@@ -135,7 +140,9 @@ export class NatsBus implements Bus {
   }
 
   async close(): Promise<void> {
-    if (!this.#connection.isClosed()) await this.#connection.drain();
+    if (this.#connection.isClosed()) return;
+    // Without a server there is nothing to drain to; what was not acknowledged comes again.
+    await this.#connection.drain().catch(() => this.#connection.close());
   }
 
   async #consumer(queue: WorkQueue): Promise<Consumer> {

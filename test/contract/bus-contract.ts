@@ -63,6 +63,13 @@ export function busContract(name: string, open: () => Promise<{ bus: Bus; close(
       for await (const stored of bus.read({ fromSeq: last + 1, toSeq: last })) assert.fail(`read ${stored.seq}`);
     });
 
+    it("can be read any number of times", async () => {
+      const seq = await said("again");
+      for (let time = 0; time < omegaStream.maxConsumers + 1; time += 1) {
+        for await (const stored of bus.read({ fromSeq: seq, toSeq: seq })) assert.equal(textOf(stored), "again");
+      }
+    });
+
     it("stores the same id once", async () => {
       const seq = await said("once", "same");
       const again = await bus.publish(message("once", "same"));
