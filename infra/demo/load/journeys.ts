@@ -61,8 +61,8 @@ function order(random: Random, cartId: string, visitor: string): Record<string, 
   ] as const);
   const guest = random() < 0.35;
   const voucher = weighted(random, [
-    [68, undefined],
-    [27, { code: `SPRING-${between(random, 100, 999)}`, kind: "percent", percentOff: between(random, 1, 4) * 5 }],
+    [64, undefined],
+    [31, { code: `SPRING-${between(random, 100, 999)}`, kind: "percent", percentOff: between(random, 1, 4) * 5 }],
     [5, { code: `THANKS-${between(random, 100, 999)}`, kind: "amount", amountOff: { minor: 500, currency: "EUR" } }],
   ] as const);
   return { cartId, currency, ...(guest ? {} : { customerId: visitor }), ...(voucher === undefined ? {} : { voucher }) };

@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { flushCompileCache } from "node:module";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 import { type Logger, pino } from "pino";
 import { RequestRefused } from "./request-refused.ts";
@@ -42,6 +43,8 @@ export async function serve(service: Service): Promise<void> {
   const server = await listen(app, host, port);
   server.keepAliveTimeout = keepAliveMs;
   log.info({ host, port }, "listening");
+  // Written now and not at the end, so that the next pod starts from it even while this one still runs.
+  flushCompileCache();
 
   process.once("SIGTERM", () => {
     draining = true;
