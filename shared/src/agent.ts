@@ -6,7 +6,7 @@ import type { Clock } from "./clock.ts";
 import { openEvent, sealEvent } from "./event-codec.ts";
 import type { Ids } from "./ids.ts";
 import type { Log } from "./log.ts";
-import { reasonOf, type Failure, type Outcome } from "./outcome.ts";
+import type { Failure, Outcome } from "./outcome.ts";
 import { RecentIds } from "./recent-ids.ts";
 import type { Keyring, Signer } from "./signing.ts";
 import { inSpan } from "./telemetry.ts";
@@ -182,9 +182,10 @@ class AgentLoop<State, Effect> {
       this.#bug ??= error;
     }
     this.stop();
-    const cut = setTimeout(() => this.#cutting.abort(), drainMs);
+    const drained = new AbortController();
+    void this.#around.clock.sleep(drainMs, drained.signal).then(() => this.#cutting.abort());
     await Promise.all(this.#inFlight);
-    clearTimeout(cut);
+    drained.abort();
     if (this.#bug !== undefined) throw this.#bug;
   }
 
@@ -362,7 +363,7 @@ class AgentLoop<State, Effect> {
     if (at === undefined) return;
     const timer = new AbortController();
     this.#deadline = timer;
-    const { clock, log } = this.#around;
+    const { clock } = this.#around;
     const wait = async (): Promise<void> => {
       await clock.sleep(Math.max(0, at - clock.now()), timer.signal);
       while (!timer.signal.aborted) {
@@ -375,6 +376,9 @@ class AgentLoop<State, Effect> {
         await clock.sleep(retryDelayMs, timer.signal);
       }
     };
-    wait().catch((error: unknown) => log.error({ reason: reasonOf(error) }, "a deadline could not be said"));
+    wait().catch((error: unknown) => {
+      this.#bug ??= error;
+      this.stop();
+    });
   }
 }
