@@ -1,14 +1,14 @@
 import type { Draft, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Role } from "@omega/bus-schemas/define-event.ts";
 import { omegaStream } from "@omega/bus-schemas/streams.ts";
-import type { Bus, Delivery, StoredMessage, WorkQueue } from "./bus.ts";
+import type { Bus, Delivery, WorkQueue } from "./bus.ts";
 import type { Clock } from "./clock.ts";
 import { openEvent, sealEvent } from "./event-codec.ts";
 import type { Ids } from "./ids.ts";
 import type { Log } from "./log.ts";
 import type { Failure, Outcome } from "./outcome.ts";
-import { RecentIds } from "./recent-ids.ts";
 import type { Keyring, Signer } from "./signing.ts";
+import { StreamFold } from "./stream-fold.ts";
 import { inSpan } from "./telemetry.ts";
 
 /** The processes on the bus; people (`operator`) have no agent. */
@@ -39,7 +39,7 @@ export interface EffectContext<State> {
   readonly signal: AbortSignal;
   state(): State;
   /** Stores the event durably before it returns; a failure means that it may not be there. */
-  say(draft: Draft): Promise<Outcome<void>>;
+  say(draft: Draft): Promise<Outcome<OmegaEvent>>;
 }
 
 /** An agent: a fold, a pure decision, and the effects that it performs through its ports. */
@@ -77,7 +77,7 @@ export interface AgentSurroundings {
 export interface RunningAgent<State> {
   state(): State;
   /** Says something that follows from no event, such as a signal. `causeId` and the draft's key make its id. */
-  say(draft: Draft, causeId: string): Promise<Outcome<void>>;
+  say(draft: Draft, causeId: string): Promise<Outcome<OmegaEvent>>;
   /** Takes no more work, ends what is in flight, resolves when done. */
   stop(): Promise<void>;
   /** Rejects when the agent met a bug: the process must exit and the message comes again. */
@@ -121,22 +121,37 @@ class AgentLoop<State, Effect> {
   readonly #stopping = new AbortController();
   /** Aborts effects that are still running when the drain time is over. */
   readonly #cutting = new AbortController();
-  readonly #seen = new RecentIds();
   readonly #inFlight = new Set<Promise<void>>();
-  #foldedSeq = 0;
+  readonly #fold: StreamFold<State>;
+  /** In strict order: the last message whose decisions are all said. It may be delivered again when the acknowledgement was lost. */
+  #decidedSeq = 0;
   #deadline: AbortController | undefined;
   #bug: unknown;
-  state: State;
 
   constructor(definition: AgentDefinition<State, Effect>, around: AgentSurroundings) {
     this.#definition = definition;
     this.#around = around;
-    this.state = definition.initialState;
+    this.#fold = new StreamFold({
+      role: definition.role,
+      bus: around.bus,
+      keyring: around.keyring,
+      initialState: definition.initialState,
+      evolve: (state, event, storedAt) => definition.evolve(state, event, storedAt),
+      ownDecisionsAtOnce: this.#strict,
+    });
     this.#queue = {
       durable: `${definition.role}-work`,
       ackWaitMs: definition.ackWaitMs,
       maxAckPending: definition.concurrency,
     };
+  }
+
+  get state(): State {
+    return this.#fold.state;
+  }
+
+  get #strict(): boolean {
+    return this.#definition.concurrency === 1;
   }
 
   /**
@@ -145,8 +160,9 @@ class AgentLoop<State, Effect> {
    */
   async catchUp(): Promise<void> {
     const { bus } = this.#around;
-    const strict = this.#definition.concurrency === 1;
-    await this.#foldTo(strict ? await bus.ackFloor(this.#queue) : await bus.lastSeq());
+    const { signal } = this.#stopping;
+    if (this.#strict) await this.#fold.foldDecidedTo(await bus.ackFloor(this.#queue), signal);
+    else await this.#fold.foldTo(await bus.lastSeq(), signal);
   }
 
   async announce(): Promise<void> {
@@ -159,7 +175,7 @@ class AgentLoop<State, Effect> {
           instance,
           pid: process.pid,
           version: this.#definition.version,
-          foldedSeq: this.#foldedSeq,
+          foldedSeq: this.#fold.seq,
         },
       },
       ids.random(),
@@ -189,7 +205,7 @@ class AgentLoop<State, Effect> {
     if (this.#bug !== undefined) throw this.#bug;
   }
 
-  async sayFresh(draft: Draft, causeId: string): Promise<Outcome<void>> {
+  async sayFresh(draft: Draft, causeId: string): Promise<Outcome<OmegaEvent>> {
     return await inSpan(
       `say ${draft.type}`,
       { kind: "producer", parent: undefined, attributes: { "messaging.system": "nats" } },
@@ -198,18 +214,17 @@ class AgentLoop<State, Effect> {
   }
 
   async #take(delivery: Delivery): Promise<void> {
-    await this.#foldTo(delivery.seq - 1);
+    await this.#fold.foldTo(delivery.seq - 1, this.#stopping.signal);
     const opened = openEvent(delivery.body, delivery.subject, this.#around.keyring);
     if (!opened.ok) {
-      if (delivery.seq > this.#foldedSeq) this.#foldedSeq = delivery.seq;
+      this.#fold.skip(delivery);
       await this.#park(delivery, opened.failure);
       return;
     }
     const event = opened.value;
-    const fresh = delivery.seq > this.#foldedSeq;
-    const repeated = fresh && this.#seen.has(event.id);
-    if (fresh) this.#fold(event, delivery);
-    if (repeated) {
+    const taken = this.#fold.take(event, delivery);
+    this.#armDeadline();
+    if (taken === "repeated" || (this.#strict && delivery.seq <= this.#decidedSeq)) {
       await delivery.ack();
       return;
     }
@@ -227,7 +242,7 @@ class AgentLoop<State, Effect> {
     });
     this.#inFlight.add(handling);
     void handling.finally(() => this.#inFlight.delete(handling));
-    if (this.#definition.concurrency === 1) await handling;
+    if (this.#strict) await handling;
   }
 
   async #handle(event: OmegaEvent, delivery: Delivery): Promise<void> {
@@ -236,6 +251,7 @@ class AgentLoop<State, Effect> {
       fence: this.#around.fence,
     });
     if (say.length + perform.length === 0) {
+      this.#decidedSeq = Math.max(this.#decidedSeq, delivery.seq);
       await delivery.ack();
       return;
     }
@@ -263,12 +279,18 @@ class AgentLoop<State, Effect> {
     traceparent: string | undefined,
   ): Promise<Failure | undefined> {
     const busy = setInterval(() => delivery.working(), Math.max(50, this.#definition.ackWaitMs / 3));
-    const say = (draft: Draft): Promise<Outcome<void>> => this.#say(draft, event.id, traceparent);
+    const say = (draft: Draft): Promise<Outcome<OmegaEvent>> => this.#say(draft, event.id, traceparent);
     try {
+      const decided: OmegaEvent[] = [];
       for (const draft of decision.say) {
         const said = await say(draft);
         if (!said.ok) return said.failure;
+        decided.push(said.value);
       }
+      // All or none: half a decision in the state would make the redelivered message decide something else.
+      for (const own of decided) this.#fold.decided(own, delivery.storedAt);
+      this.#decidedSeq = Math.max(this.#decidedSeq, delivery.seq);
+      this.#armDeadline();
       for (const effect of decision.perform) {
         const performed = await this.#definition.perform(effect, {
           cause: event,
@@ -288,7 +310,7 @@ class AgentLoop<State, Effect> {
     }
   }
 
-  async #say(draft: Draft, causeId: string, traceparent: string | undefined): Promise<Outcome<void>> {
+  async #say(draft: Draft, causeId: string, traceparent: string | undefined): Promise<Outcome<OmegaEvent>> {
     const { bus, signer, clock, instance, log } = this.#around;
     const sealed = sealEvent(draft, {
       signer,
@@ -306,7 +328,7 @@ class AgentLoop<State, Effect> {
       });
       if (published.ok) {
         log.debug({ type: draft.type, id: sealed.id, seq: published.value.seq }, "said");
-        return { ok: true, value: undefined };
+        return { ok: true, value: sealed.event };
       }
       log.warn({ type: draft.type, attempt, failure: published.failure }, "could not say it");
       if (published.failure.kind !== "retryable" || attempt === publishAttempts) return published;
@@ -335,26 +357,6 @@ class AgentLoop<State, Effect> {
     else delivery.nak(retryDelayMs);
   }
 
-  async #foldTo(seq: number): Promise<void> {
-    if (seq <= this.#foldedSeq) return;
-    const range = { fromSeq: this.#foldedSeq + 1, toSeq: seq, signal: this.#stopping.signal };
-    for await (const message of this.#around.bus.read(range)) this.#foldMessage(message);
-  }
-
-  #foldMessage(message: StoredMessage): void {
-    const opened = openEvent(message.body, message.subject, this.#around.keyring);
-    // What can't be read was parked when it was delivered, or will be.
-    if (opened.ok) this.#fold(opened.value, message);
-    else this.#foldedSeq = Math.max(this.#foldedSeq, message.seq);
-  }
-
-  #fold(event: OmegaEvent, stored: StoredMessage): void {
-    this.#foldedSeq = Math.max(this.#foldedSeq, stored.seq);
-    if (!this.#seen.add(event.id)) return;
-    this.state = this.#definition.evolve(this.state, event, stored.storedAt);
-    this.#armDeadline();
-  }
-
   /** One timer for the earliest deadline. What it says comes back over the stream and is decided on like everything else. */
   #armDeadline(): void {
     if (this.#stopping.signal.aborted) return;
@@ -367,7 +369,7 @@ class AgentLoop<State, Effect> {
     const wait = async (): Promise<void> => {
       await clock.sleep(Math.max(0, at - clock.now()), timer.signal);
       while (!timer.signal.aborted) {
-        const said: Outcome<void>[] = [];
+        const said: Outcome<OmegaEvent>[] = [];
         for (const { causeId, draft } of this.#definition.passedDeadlines?.(this.state, clock.now()) ?? []) {
           said.push(await this.sayFresh(draft, causeId));
         }

@@ -58,6 +58,27 @@ class Story {
 
   #happen(draft: Draft, afterMs: number): Draft[] {
     this.now += afterMs;
+    const event = this.#store(draft);
+    const { say } = decideBy(this.rules)(event, this.state, { now: this.now, fence: 7 });
+    // Decisions are folded in at once, and decided on when their turn comes.
+    const own = say.map((next) => this.#store(next));
+    for (const [at, next] of say.entries()) {
+      if (next.type === "incident.opened") this.incident = next.incidentid ?? "";
+      this.said.push(next);
+      const event = own[at];
+      if (event !== undefined) this.#follow(event);
+    }
+    return [...say];
+  }
+
+  #follow(event: OmegaEvent): void {
+    const { say } = decideBy(this.rules)(event, this.state, { now: this.now, fence: 7 });
+    const own = say.map((next) => this.#store(next));
+    this.said.push(...say);
+    for (const next of own) this.#follow(next);
+  }
+
+  #store(draft: Draft): OmegaEvent {
     this.#count += 1;
     const event = {
       ...draft,
@@ -65,13 +86,7 @@ class Story {
       time: new Date(this.now).toISOString(),
     } as unknown as OmegaEvent;
     this.state = evolveBy(this.rules)(this.state, event, this.now);
-    const { say } = decideBy(this.rules)(event, this.state, { now: this.now, fence: 7 });
-    for (const next of say) {
-      if (next.type === "incident.opened") this.incident = next.incidentid ?? "";
-      this.said.push(next);
-      this.#happen(next, 0);
-    }
-    return [...say];
+    return event;
   }
 }
 

@@ -4,6 +4,7 @@ import type { Draft, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { canonicalJson } from "@omega/shared/canonical-json.ts";
 import { readConfig } from "@omega/shared/config-file.ts";
 import { deriveId } from "@omega/shared/ids.ts";
+import { isDecisionOf } from "@omega/shared/stream-fold.ts";
 import { readRecording, type RecordedEvent } from "@omega/shared/recording.ts";
 import { configSchema, type Rules } from "./config.ts";
 import { decideBy } from "./decide.ts";
@@ -26,16 +27,12 @@ export interface Replay {
   readonly differing: readonly Difference[];
 }
 
-/** Types that the Coordinator says, but not by a decision: its life signs and the clock's events. */
-const undecided = new Set(["agent.started", "agent.faulted", "deadline.passed"]);
-
 export function replay(recording: readonly RecordedEvent[], rules: Rules, incidentId?: string): Replay {
   const evolve = evolveBy(rules);
   const decide = decideBy(rules);
   const spoken = new Map<string, RecordedEvent>();
   for (const recorded of recording) {
-    const { event } = recorded;
-    if (event.keyid.startsWith("coordinator-") && !undecided.has(event.type)) spoken.set(event.id, recorded);
+    if (isDecisionOf("coordinator", recorded.event)) spoken.set(recorded.event.id, recorded);
   }
   const ours = (event: { incidentid?: string | undefined }): boolean =>
     incidentId === undefined || event.incidentid === incidentId;
@@ -46,11 +43,13 @@ export function replay(recording: readonly RecordedEvent[], rules: Rules, incide
   for (const { event, storedAt, seq } of recording) {
     if (seen.has(event.id)) continue;
     seen.add(event.id);
-    state = evolve(state, event, storedAt);
+    // A decision was folded in with the message that it was made on, as StreamFold does it.
+    if (!decided.has(event.id)) state = evolve(state, event, storedAt);
     const { say } = decide(event, state, { now: storedAt, fence: fenceAfter(event, spoken) });
     for (const draft of say) {
       const id = deriveId(event.id, draft.key ?? draft.type);
       decided.add(id);
+      state = evolve(state, { ...event, ...draft, id } as OmegaEvent, storedAt);
       if (ours(draft)) differing.push(...compare(draft, id, seq, spoken.get(id)));
     }
   }
