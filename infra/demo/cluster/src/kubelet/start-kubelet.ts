@@ -1,5 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readServiceTable, servicesFile, type ServiceAddress } from "./service-table.ts";
@@ -33,11 +36,28 @@ export interface RunningKubelet {
   services: () => Record<string, ServiceAddress>;
 }
 
+/**
+ * Stripped types and compiled code are kept between starts: a process that need not load the type stripper is 30 MB smaller. With a small young generation and a
+ * single malloc arena the kubelet stays under 90 MB.
+ */
+const compileCache = join(tmpdir(), `omega-compile-cache-${userInfo().uid}`);
+const memoryFlags = ["--max-semi-space-size=1"];
+
+/** Fills the cache, once, by a process that loads everything and ends. */
+function warmCache(main: string, env: NodeJS.ProcessEnv): void {
+  const folder = env["NODE_COMPILE_CACHE"];
+  if (folder === undefined || existsSync(folder)) return;
+  spawnSync(process.execPath, [main, "--help"], { env, stdio: "ignore" });
+}
+
 /** Starts a kubelet; resolves when its nodes are ready in the API. Rejects with what it printed if it ends before that. */
 export async function startKubelet(options: KubeletOptions): Promise<RunningKubelet> {
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   const log = options.log ?? "ignore";
-  const child = spawn(process.execPath, [main, ...commandLine(options)], {
+  const env = { NODE_COMPILE_CACHE: compileCache, MALLOC_ARENA_MAX: "1", ...process.env };
+  warmCache(main, env);
+  const child = spawn(process.execPath, [...memoryFlags, main, ...commandLine(options)], {
+    env,
     stdio: ["ignore", "pipe", log === "ignore" ? "pipe" : log],
   });
   const exited = once(child, "exit");
