@@ -30,7 +30,7 @@ export interface Runtime {
 const configRetryMs = 3000;
 const pullBackoffFirstMs = 10_000;
 const pullBackoffMaxMs = 300_000;
-const memoryPollMs = 500;
+const memoryPollMs = 1000;
 
 /** One container of one pod: starts it, probes it, notes its end, starts it again when it is due. Owned by the pod's worker. */
 export class ContainerRunner {

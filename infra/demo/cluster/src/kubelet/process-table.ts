@@ -41,7 +41,10 @@ export function groupLives(leader: number): boolean {
   });
 }
 
-/** Resident memory in bytes of a process and all its descendants (VmRSS, so pages that two share count twice). */
+/**
+ * Memory in bytes that a process and all its descendants hold and the kernel cannot simply drop: anonymous and shared-memory pages. Pages of files
+ * are left out, as a cgroup reclaims them before it kills.
+ */
 export function residentTreeBytes(pid: number): number {
   let total = residentBytes(pid);
   for (const child of childrenOf(pid)) total += residentTreeBytes(child);
@@ -62,8 +65,11 @@ export function processesWithEnvironment(
 }
 
 function residentBytes(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB/m.exec(readOrEmpty(`/proc/${pid}/status`));
-  return Number(match?.[1] ?? 0) * 1024;
+  const status = readOrEmpty(`/proc/${pid}/status`);
+  const kilobytes = [/^RssAnon:\s+(\d+) kB/m, /^RssShmem:\s+(\d+) kB/m].map((field) =>
+    Number(field.exec(status)?.[1] ?? 0),
+  );
+  return kilobytes.reduce((sum, amount) => sum + amount, 0) * 1024;
 }
 
 function childrenOf(pid: number): number[] {

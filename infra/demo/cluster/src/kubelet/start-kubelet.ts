@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readServiceTable, servicesFile, type ServiceAddress } from "./service-table.ts";
@@ -43,11 +43,17 @@ export interface RunningKubelet {
 const compileCache = join(tmpdir(), `omega-compile-cache-${userInfo().uid}`);
 const memoryFlags = ["--max-semi-space-size=1"];
 
-/** Fills the cache, once, by a process that loads everything and ends. */
+/** Fills the cache by a process that loads everything and ends, unless that was done since the sources last changed. */
 function warmCache(main: string, env: NodeJS.ProcessEnv): void {
   const folder = env["NODE_COMPILE_CACHE"];
-  if (folder === undefined || existsSync(folder)) return;
+  if (folder === undefined) return;
+  const mark = join(folder, "kubelet-is-in");
+  const filledAtMs = statSync(mark, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = readdirSync(dirname(main)).map((name) => statSync(join(dirname(main), name)).mtimeMs);
+  if (Math.max(...sources) < filledAtMs) return;
   spawnSync(process.execPath, [main, "--help"], { env, stdio: "ignore" });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(mark, "");
 }
 
 /** Starts a kubelet; resolves when its nodes are ready in the API. Rejects with what it printed if it ends before that. */
