@@ -3,7 +3,10 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { ControlPlane } from "./real-control-plane.ts";
 
-/** Starts the embedded control plane as a process of its own with its state in `folder`; rejects with what it printed if it ends at once. */
+/**
+ * Starts the embedded control plane as a process of its own with its state in `folder`; rejects with what it printed if
+ * it ends at once.
+ */
 export async function startEmbeddedControlPlane(main: string, folder: string): Promise<ControlPlane> {
   const child = spawn(process.execPath, [main, "--state", folder], { stdio: ["ignore", "pipe", "pipe"] });
   const exited = once(child, "exit");

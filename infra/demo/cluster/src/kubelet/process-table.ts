@@ -28,7 +28,10 @@ export function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
   return trySignal(-leader, signal);
 }
 
-/** Whether a process group still has a member that lives. Zombies do not: whoever inherited them may reap them late or never. */
+/**
+ * Whether a process group still has a member that lives. Zombies do not: whoever inherited them may reap them late or
+ * never.
+ */
 export function groupLives(leader: number): boolean {
   try {
     process.kill(-leader, 0);
@@ -42,8 +45,8 @@ export function groupLives(leader: number): boolean {
 }
 
 /**
- * Memory in bytes that a process and all its descendants hold and the kernel cannot simply drop: anonymous and shared-memory pages. Pages of files
- * are left out, as a cgroup reclaims them before it kills.
+ * Memory in bytes that a process and all its descendants hold and the kernel cannot simply drop: anonymous and
+ * shared-memory pages. Pages of files are left out, as a cgroup reclaims them before it kills.
  */
 export function residentTreeBytes(pid: number): number {
   let total = residentBytes(pid);
@@ -51,7 +54,10 @@ export function residentTreeBytes(pid: number): number {
   return total;
 }
 
-/** Every live process whose environment holds this assignment, e.g. `NAME=value`; for finding orphans, so it reads all of /proc. */
+/**
+ * Every live process whose environment holds this assignment, e.g. `NAME=value`; for finding orphans, so it reads all
+ * of /proc.
+ */
 export function processesWithEnvironment(
   matches: (assignment: string) => boolean,
 ): { pid: number; assignment: string }[] {

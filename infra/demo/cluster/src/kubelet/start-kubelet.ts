@@ -28,7 +28,9 @@ export interface KubeletOptions {
 export interface RunningKubelet {
   pid: number;
   nodes: string[];
-  /** Sends SIGTERM and resolves when the process has ended, and with it (unless `leavePods`) all its pods' processes. */
+  /**
+   * Sends SIGTERM and resolves when the process has ended, and with it (unless `leavePods`) all its pods' processes.
+   */
   stop: () => Promise<void>;
   /** kill -9: the pods' processes live on until the next kubelet with this state folder takes them over. */
   kill: () => Promise<void>;
@@ -37,8 +39,8 @@ export interface RunningKubelet {
 }
 
 /**
- * Stripped types and compiled code are kept between starts: a process that need not load the type stripper is 30 MB smaller. With a small young generation and a
- * single malloc arena the kubelet stays under 90 MB.
+ * Stripped types and compiled code are kept between starts: a process that need not load the type stripper is 30 MB
+ * smaller. With a small young generation and a single malloc arena the kubelet stays under 90 MB.
  */
 const compileCache = join(tmpdir(), `omega-compile-cache-${userInfo().uid}`);
 const memoryFlags = ["--max-semi-space-size=1"];
@@ -56,7 +58,9 @@ function warmCache(main: string, env: NodeJS.ProcessEnv): void {
   writeFileSync(mark, "");
 }
 
-/** Starts a kubelet; resolves when its nodes are ready in the API. Rejects with what it printed if it ends before that. */
+/**
+ * Starts a kubelet; resolves when its nodes are ready in the API. Rejects with what it printed if it ends before that.
+ */
 export async function startKubelet(options: KubeletOptions): Promise<RunningKubelet> {
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   const log = options.log ?? "ignore";

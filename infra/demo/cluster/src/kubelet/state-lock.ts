@@ -37,8 +37,8 @@ export class StateLock {
 }
 
 /**
- * Ends processes that carry this state folder's marker but belong to no recorded run: what a kubelet started and died before it could write down, or what a
- * container left behind in a process group of its own.
+ * Ends processes that carry this state folder's marker but belong to no recorded run: what a kubelet started and died
+ * before it could write down, or what a container left behind in a process group of its own.
  */
 export function endOrphans(stateDir: string, records: PodRecord[]): void {
   const runs = new Set<string>();
