@@ -47,7 +47,7 @@ test("a refused connect goes to the next backend, and a half-closed connection s
   await once(gone, "close");
   const echo = await listening(
     t,
-    createServer({ allowHalfOpen: true }, (socket) => void socket.on("end", () => socket.end("answer"))),
+    createServer({ allowHalfOpen: true }, (socket) => void socket.resume().on("end", () => socket.end("answer"))),
   );
   const proxy = await listening(
     t,
