@@ -71,7 +71,8 @@ export function containerExpectations(world: () => World): void {
         return state?.waiting?.reason === "CreateContainerConfigError" && state.waiting;
       });
       assert.equal(waiting.message, 'configmap "late" not found');
-      world().kubectl("create", "configmap", "late", "--from-literal=COLOUR=blue", "-n", namespace);
+      const metadata = { name: "late", namespace };
+      world().apply({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { COLOUR: "blue" } });
       await onePod(namespace);
     });
   });

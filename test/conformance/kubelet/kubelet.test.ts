@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
 import { containerExpectations } from "./container-expectations.ts";
+import { startEmbeddedControlPlane } from "./embedded-control-plane.ts";
 import { type ControlPlane, missingBinaries, startRealControlPlane } from "./real-control-plane.ts";
 import { rolloutExpectations } from "./rollout-expectations.ts";
 import { survivalExpectations } from "./survival-expectations.ts";
@@ -16,6 +17,7 @@ const kubectlMissing =
     ? undefined
     : "no kubectl on the PATH (Debian: apt-get install kubernetes-client)";
 
+const embeddedMain = join(import.meta.dirname, "../../../infra/demo/cluster/src/control-plane/main.ts");
 const given = process.env["OMEGA_TEST_KUBECONFIG"];
 const assets = process.env["KUBEBUILDER_ASSETS"];
 
@@ -57,4 +59,9 @@ function expectations(name: string, skip: string | undefined, start: (folder: st
   });
 }
 
+expectations(
+  "the embedded control plane",
+  existsSync(embeddedMain) ? undefined : "the embedded control plane is not in this checkout",
+  (folder) => startEmbeddedControlPlane(embeddedMain, folder),
+);
 expectations("a real control plane", whyNotReal(), startReal);

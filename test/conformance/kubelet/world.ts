@@ -223,7 +223,7 @@ export async function inNamespace(
   body: (namespace: string) => Promise<void>,
 ): Promise<void> {
   const namespace = `${name}-${process.pid}`;
-  world.kubectl("create", "namespace", namespace);
+  world.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
   try {
     await body(namespace);
   } finally {

@@ -55,20 +55,25 @@ export class ApiClient {
   }
 
   /**
-   * Streams a watch until the server ends it, the signal aborts, or the connection breaks. Answers ok at a clean end; every line has
-   * been given to `onLine` by then.
+   * Streams a watch until the server ends it, the signal aborts, or the connection breaks. Answers ok at a clean end;
+   * every line has been given to `onLine` by then.
    */
   async watch(path: string, signal: AbortSignal, onLine: (line: WatchLine) => void): Promise<Answer<void>> {
     try {
       const response = await this.#send("GET", path, undefined, "", signal, false);
       if (response.statusCode !== 200) return failed(response.statusCode ?? 0, await textOf(response));
       const lines = createInterface({ input: response, crlfDelay: Infinity });
-      lines.on("line", (line) => {
-        if (line !== "") onLine(JSON.parse(line));
+      // A connection that breaks leaves half a line as the last one.
+      let half = false;
+      lines.on("line", (text) => {
+        const line = parseLine(text);
+        if (line === undefined) half ||= text !== "";
+        else onLine(line);
       });
-      // A connection that breaks mid-stream raises `aborted`, which readline shows as a plain close: ask the response itself.
+      // A connection that breaks mid-stream raises `aborted`, which readline shows as a plain close: ask the response
+      // itself.
       await once(lines, "close");
-      if (response.complete) return { ok: true, status: 200, value: undefined };
+      if (response.complete && !half) return { ok: true, status: 200, value: undefined };
       return { ok: false, status: 0, reason: "Disconnected", message: "the watch connection broke" };
     } catch (error) {
       return unheard(error);
@@ -125,6 +130,14 @@ export class ApiClient {
     if (!(response instanceof http.IncomingMessage)) throw new Error("no response");
     response.on("error", () => undefined); // An aborted body also ends the reader above; nobody else is listening.
     return response;
+  }
+}
+
+function parseLine(text: string): WatchLine | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -17,8 +17,8 @@ export interface Surroundings {
 }
 
 /**
- * The environment of a container: defaults, then the image's, then services, `envFrom` and `env` in their order, each beating those before
- * (kubelet_pods.go, makeEnvironmentVariables). Fails as CreateContainerConfigError would.
+ * The environment of a container: defaults, then the image's, then services, `envFrom` and `env` in their order, each
+ * beating those before (kubelet_pods.go, makeEnvironmentVariables). Fails as CreateContainerConfigError would.
  */
 export async function resolveEnvironment(
   container: Container,
@@ -45,7 +45,8 @@ export async function resolveEnvironment(
 }
 
 /**
- * Expands `$(NAME)`; `$$(NAME)` stays as `$(NAME)`, and what names nothing stays as it is (k8s.io/kubernetes/third_party/forked/golang/expansion).
+ * Expands `$(NAME)`; `$$(NAME)` stays as `$(NAME)`, and what names nothing stays as it is
+ * (k8s.io/kubernetes/third_party/forked/golang/expansion).
  */
 export function expand(text: string, env: Record<string, string>): string {
   return text.replace(/\$(\$|\(([^)]*)\))/g, (whole, escaped: string, name: string | undefined) => {

@@ -8,8 +8,9 @@ const followPollMs = 100;
 const blockBytes = 64 * 1024;
 
 /**
- * Keeps one container's log file: the container writes to it directly (so the log survives the kubelet), and this notes when it grew, to give lines
- * their times, and rotates it. Times are therefore those of the look that found the line, not of the write.
+ * Keeps one container's log file: the container writes to it directly (so the log survives the kubelet), and this notes
+ * when it grew, to give lines their times, and rotates it. Times are therefore those of the look that found the line,
+ * not of the write.
  */
 export class LogKeeper {
   readonly #file: string;
@@ -31,8 +32,8 @@ export class LogKeeper {
   }
 
   #rotate(): void {
-    // The container holds the file open for appending, so it is copied and emptied in place. Lines written between the two calls are lost,
-    // and a crash between them leaves the same lines twice.
+    // The container holds the file open for appending, so it is copied and emptied in place. Lines written between the
+    // two calls are lost, and a crash between them leaves the same lines twice.
     copyFileSync(this.#file, `${this.#file}.1`);
     truncateSync(this.#file);
     renameSync(`${this.#file}.times`, `${this.#file}.1.times`);
@@ -48,8 +49,9 @@ export interface LogQuery {
 }
 
 /**
- * The log as `kubectl logs` asks for it, in pieces. With follow it goes on until `ended()` says that the container has ended and all was given, or the
- * signal aborts. The file is held open, so that the last lines are there even if the pod's folder goes first.
+ * The log as `kubectl logs` asks for it, in pieces. With follow it goes on until `ended()` says that the container has
+ * ended and all was given, or the signal aborts. The file is held open, so that the last lines are there even if the
+ * pod's folder goes first.
  */
 export async function* readLog(
   file: string,

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { groupLives, identify, isAlive, type ProcessIdentity, signalGroup, signalProcess } from "./process-table.ts";
 
 /**
- * The environment variable that marks every process of a container, so that after a crash of the kubelet even one whose pid was not
- * written down yet is found. Its value is `<state dir>#<pod uid>/<container>/<attempt>`.
+ * The environment variable that marks every process of a container, so that after a crash of the kubelet even one whose
+ * pid was not written down yet is found. Its value is `<state dir>#<pod uid>/<container>/<attempt>`.
  */
 export const markerVariable = "OMEGA_KUBELET_CONTAINER";
 
@@ -58,11 +58,17 @@ export class ContainerProcess {
     this.#exitFile = exitFile;
   }
 
-  /** Starts the shim in its own process group, writing straight to the log file, so that nothing breaks when the kubelet ends. */
+  /**
+   * Starts the shim in its own process group, writing straight to the log file, so that nothing breaks when the kubelet
+   * ends.
+   */
   static start(launch: Launch, onExit: () => void): ContainerProcess | string {
-    const trouble = cannotStart(launch);
-    if (trouble !== undefined) return trouble;
     const log = openSync(launch.logFile, "a");
+    const trouble = cannotStart(launch);
+    if (trouble !== undefined) {
+      closeSync(log);
+      return trouble;
+    }
     const child = spawn("/bin/sh", [shim, launch.exitFile, ...launch.command], {
       cwd: launch.cwd,
       env: launch.env,
@@ -71,9 +77,9 @@ export class ContainerProcess {
     });
     closeSync(log);
     child.on("error", () => undefined); // Told below by the missing pid.
-    const identity = child.pid === undefined ? undefined : identify(child.pid);
-    if (identity === undefined) return "failed to create containerd task: cannot fork";
-    const started = new ContainerProcess(identity, launch.exitFile);
+    if (child.pid === undefined) return "failed to create containerd task: cannot fork";
+    // One that has ended before it could be looked at is told by its exit event.
+    const started = new ContainerProcess(identify(child.pid) ?? { pid: child.pid, startTicks: -1 }, launch.exitFile);
     const settle = (): void => {
       if (started.isRunning()) setTimeout(settle, settleMs);
       else onExit();
@@ -92,8 +98,8 @@ export class ContainerProcess {
   }
 
   /**
-   * Whether anything of it lives. The end of the first process ends the rest of its group, and only when that is gone too is its address free for
-   * the next run.
+   * Whether anything of it lives. The end of the first process ends the rest of its group, and only when that is gone
+   * too is its address free for the next run.
    */
   isRunning(): boolean {
     if (!this.#shimExited && isAlive(this.identity)) return true;

@@ -30,9 +30,12 @@ export interface Runtime {
 const configRetryMs = 3000;
 const pullBackoffFirstMs = 10_000;
 const pullBackoffMaxMs = 300_000;
-const memoryPollMs = 500;
+const memoryPollMs = 1000;
 
-/** One container of one pod: starts it, probes it, notes its end, starts it again when it is due. Owned by the pod's worker. */
+/**
+ * One container of one pod: starts it, probes it, notes its end, starts it again when it is due. Owned by the pod's
+ * worker.
+ */
 export class ContainerRunner {
   readonly spec: Container;
   readonly record: ContainerRecord;
@@ -73,7 +76,10 @@ export class ContainerRunner {
     return this.#process !== undefined;
   }
 
-  /** Brings the container to where it should be; answers after how many ms to look again, if time alone can change something. */
+  /**
+   * Brings the container to where it should be; answers after how many ms to look again, if time alone can change
+   * something.
+   */
   async converge(now: number): Promise<number | undefined> {
     this.noteEnd(now);
     if (this.#process !== undefined) return undefined;
@@ -163,6 +169,7 @@ export class ContainerRunner {
     delete this.record.pull;
     const { uid, podIP, name: podName, namespace } = this.#podRecord;
     const root = layOutMounts(this.#runtime.records.folder(uid), this.spec);
+    if (!root.ok) return this.#unconfigured("CreateContainerError", root.message);
     const env = await resolveEnvironment(this.spec, {
       pod: this.#pod,
       podIP,
@@ -174,18 +181,14 @@ export class ContainerRunner {
         HOME: process.env["HOME"] ?? "/",
         HOSTNAME: podName,
         POD_IP: podIP,
-        CONTAINER_SANDBOX_MOUNT_POINT: root,
+        CONTAINER_SANDBOX_MOUNT_POINT: root.value,
       },
       reader: this.#runtime.reader,
     });
-    if (!env.ok) {
-      this.#event("Warning", "Failed", `Error: ${env.message}`);
-      this.#wait("CreateContainerConfigError", env.message);
-      return configRetryMs;
-    }
+    if (!env.ok) return this.#unconfigured("CreateContainerConfigError", env.message);
     const attempt = (this.record.attempt ?? -1) + 1;
     env.value[markerVariable] = `${this.#runtime.stateDir}#${uid}/${this.record.name}/${attempt}`;
-    this.#launch(attempt, image, env.value, root);
+    this.#launch(attempt, image, env.value, root.value);
     return undefined;
   }
 
@@ -209,7 +212,8 @@ export class ContainerRunner {
       this.#event("Warning", "Failed", `Error: ${started}`);
       return this.#ended({ exitCode: 128, finishedAtMs: now }, { reason: "StartError", message: started });
     }
-    // A crash before the record is saved leaves a process that only its marker betrays; the next kubelet ends it at its start.
+    // A crash before the record is saved leaves a process that only its marker betrays; the next kubelet ends it at its
+    // start.
     record.process = started.identity;
     this.#process = started;
     this.#log = new LogKeeper(logFile);
@@ -270,7 +274,10 @@ export class ContainerRunner {
     );
   }
 
-  /** The image is not in the table. Tries with the back-off of a real registry; a change of the table forgets it (`forgetPull`). */
+  /**
+   * The image is not in the table. Tries with the back-off of a real registry; a change of the table forgets it
+   * (`forgetPull`).
+   */
   #pullFailed(now: number): number {
     const { record } = this;
     const image = this.spec.image ?? "";
@@ -291,6 +298,12 @@ export class ContainerRunner {
     }
     this.#wait("ImagePullBackOff", `Back-off pulling image "${image}"`);
     return due - now;
+  }
+
+  #unconfigured(reason: string, message: string): number {
+    this.#event("Warning", "Failed", `Error: ${message}`);
+    this.#wait(reason, message);
+    return configRetryMs;
   }
 
   #wait(reason: string, message: string): void {

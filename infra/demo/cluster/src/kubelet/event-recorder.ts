@@ -24,8 +24,9 @@ interface Remembered {
 }
 
 /**
- * Posts events as the real kubelet does: the same event about the same object raises the count of the one already there, and an object that
- * says too much is silenced. Best effort: an event that cannot be posted is logged and dropped, in order, one at a time.
+ * Posts events as the real kubelet does: the same event about the same object raises the count of the one already
+ * there, and an object that says too much is silenced. Best effort: an event that cannot be posted is logged and
+ * dropped, in order, one at a time.
  */
 export class EventRecorder {
   readonly #client: ApiClient;

@@ -13,8 +13,9 @@ export interface Image {
 const pollMs = 1000;
 
 /**
- * The image table: a JSON file `{ "shop/payments:1.4.0": { "command": ["node", "main.ts"], "cwd": "payments", "env": {} } }`. It stands for the
- * registry: an image that is not in it cannot be pulled. A file that turns bad keeps the last good table and is logged.
+ * The image table: a JSON file `{ "shop/payments:1.4.0": { "command": ["node", "main.ts"], "cwd": "payments", "env": {}
+ * } }`. It stands for the registry: an image that is not in it cannot be pulled. A file that turns bad keeps the last
+ * good table and is logged.
  */
 export class ImageTable {
   readonly #file: string;

@@ -20,9 +20,9 @@ interface Named<T> {
 }
 
 /**
- * Reads a kubeconfig file: the current context's cluster and user, with certificates inline or by path, tokens, token files, basic
- * authentication, and (through client-node, loaded only then) exec plugins and auth providers.
- * Throws with the file's name and what is missing.
+ * Reads a kubeconfig file: the current context's cluster and user, with certificates inline or by path, tokens, token
+ * files, basic authentication, and (through client-node, loaded only then) exec plugins and auth providers. Throws with
+ * the file's name and what is missing.
  */
 export function readKubeconfig(file: string): Connection {
   const text = readFileSync(file, "utf8");

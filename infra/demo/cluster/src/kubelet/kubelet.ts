@@ -89,7 +89,10 @@ export class Kubelet {
     };
   }
 
-  /** Resolves when the nodes are ready and every pod bound to them has a worker. Waits for an API server that is not up yet. */
+  /**
+   * Resolves when the nodes are ready and every pod bound to them has a worker. Waits for an API server that is not up
+   * yet.
+   */
   async start(): Promise<{ port: number }> {
     const port = await this.#server.listen(hostIP, this.#settings.port);
     endOrphans(this.#runtime.stateDir, this.#records.load());
@@ -148,6 +151,7 @@ export class Kubelet {
       else worker.nudge();
     }
     this.#listed = true;
+    this.#servicesChanged(); // What changed since the proxy's first look was not told to it.
     for (const pod of this.#pods.items.values()) this.#podChanged({ kind: "set", object: pod });
   }
 

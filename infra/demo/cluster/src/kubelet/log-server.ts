@@ -5,7 +5,9 @@ import { readLog } from "./container-log.ts";
 import type { PodRecord, PodRecords } from "./pod-record.ts";
 import type { ServingCertificate } from "./serving-certificate.ts";
 
-/** The kubelet's endpoint: `/containerLogs/<namespace>/<pod>/<container>` as the API server asks for it, and `/healthz`. */
+/**
+ * The kubelet's endpoint: `/containerLogs/<namespace>/<pod>/<container>` as the API server asks for it, and `/healthz`.
+ */
 export class LogServer {
   readonly #server: Server;
   readonly #records: PodRecords;

@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 const blocks = { pod: 64, service: 128 };
 
 /**
- * The n-th choice of a loopback address for something with a name: the same name always gives the same sequence of addresses, in whatever order
- * names come. Linux answers on all of 127.0.0.0/8 without any set-up.
+ * The n-th choice of a loopback address for something with a name: the same name always gives the same sequence of
+ * addresses, in whatever order names come. Linux answers on all of 127.0.0.0/8 without any set-up.
  */
 export function loopbackAddress(use: keyof typeof blocks, name: string, choice: number): string {
   const [a = 0, b = 0, c = 0] = createHash("sha256").update(`${use}/${name}/${choice}`).digest();

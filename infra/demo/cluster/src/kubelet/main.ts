@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
 import { Kubelet, type KubeletSettings } from "./kubelet.ts";
 import { stderrLog } from "./log.ts";
+import { endPods } from "./state-lock.ts";
 import { readServiceTable, servicesFile } from "./service-table.ts";
 
 const usage = `usage: node infra/demo/cluster/src/kubelet/main.ts --kubeconfig FILE --state-dir DIR --images FILE [options]
-       node infra/demo/cluster/src/kubelet/main.ts --state-dir DIR --print-services
+       node infra/demo/cluster/src/kubelet/main.ts --state-dir DIR --print-services | --end-pods
 
   --nodes N               nodes to register (1)
   --node-name NAME        their name, followed by -1, -2, … (omega)
@@ -13,6 +14,7 @@ const usage = `usage: node infra/demo/cluster/src/kubelet/main.ts --kubeconfig F
   --backoff-max-ms MS     longest such wait (300000)
   --leave-pods            on SIGTERM or SIGINT leave the pods' processes running
   --print-services        print where services listen, as JSON, and exit
+  --end-pods              end the processes that a kubelet left (--leave-pods, or it was killed), and exit
 `;
 
 function readArguments() {
@@ -28,6 +30,7 @@ function readArguments() {
       "backoff-max-ms": { type: "string", default: "300000" },
       "leave-pods": { type: "boolean", default: false },
       "print-services": { type: "boolean", default: false },
+      "end-pods": { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   }).values;
@@ -70,6 +73,10 @@ async function main(): Promise<void> {
     if (values["state-dir"] === "") throw new Error("--state-dir is missing");
     const table = readServiceTable(servicesFile(values["state-dir"]));
     return void process.stdout.write(`${JSON.stringify(table, null, 2)}\n`);
+  }
+  if (values["end-pods"]) {
+    if (values["state-dir"] === "") throw new Error("--state-dir is missing");
+    return endPods(values["state-dir"]);
   }
   const settings = settingsOf(values);
   const kubelet = new Kubelet(settings, stderrLog);

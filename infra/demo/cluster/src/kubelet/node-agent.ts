@@ -12,7 +12,9 @@ const statusMs = 300_000;
 const retryMs = 1000;
 const podsMax = 110;
 
-/** Keeps one node in the API: registers it, renews its lease, says that it is ready, and says so when it no longer is. */
+/**
+ * Keeps one node in the API: registers it, renews its lease, says that it is ready, and says so when it no longer is.
+ */
 export class NodeAgent {
   readonly name: string;
   readonly #client: ApiClient;
@@ -33,7 +35,10 @@ export class NodeAgent {
     this.#images = images;
   }
 
-  /** Resolves when the node is registered and ready; goes on until `stop`. Tries for ever: the API server may come later. */
+  /**
+   * Resolves when the node is registered and ready; goes on until `stop`. Tries for ever: the API server may come
+   * later.
+   */
   async start(): Promise<void> {
     while (!this.#abort.signal.aborted && !(await this.#register())) await this.#pause(retryMs * (0.5 + Math.random()));
     await this.#renewLease();

@@ -3,7 +3,10 @@ import { join } from "node:path";
 import type { ProcessIdentity } from "./process-table.ts";
 import type { ContainerState, Terminated } from "./wire.ts";
 
-/** What the kubelet knows of one container. It is written down at each change, so that a later kubelet goes on from here. */
+/**
+ * What the kubelet knows of one container. It is written down at each change, so that a later kubelet goes on from
+ * here.
+ */
 export interface ContainerRecord {
   name: string;
   /** 0 for the first start, so it is also the restart count; undefined before the first start. */
@@ -31,7 +34,10 @@ export interface PodRecord {
   containers: Record<string, ContainerRecord>;
 }
 
-/** The state folder of one kubelet: `pods/<uid>/` with pod.json, `logs/<container>/<attempt>.log`, `volumes/` and `root/`. */
+/**
+ * The state folder of one kubelet: `pods/<uid>/` with pod.json, `logs/<container>/<attempt>.log`, `volumes/` and
+ * `root/`.
+ */
 export class PodRecords {
   readonly #folder: string;
 
@@ -44,7 +50,10 @@ export class PodRecords {
     return join(this.#folder, uid);
   }
 
-  /** Everything an earlier kubelet left. A folder without a readable record never had a process that it belongs to: it is removed. */
+  /**
+   * Everything an earlier kubelet left. A folder without a readable record never had a process that it belongs to: it
+   * is removed.
+   */
   load(): PodRecord[] {
     const records: PodRecord[] = [];
     for (const uid of readdirSync(this.#folder)) {

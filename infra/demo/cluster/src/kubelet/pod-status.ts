@@ -9,7 +9,10 @@ export function freshRecord(
   return { name, state: { waiting: { reason } }, ready: false, started: false, backoffMs: 0 };
 }
 
-/** Whether an ended container is to be started again under the pod's restart policy. An init container that succeeded never is. */
+/**
+ * Whether an ended container is to be started again under the pod's restart policy. An init container that succeeded
+ * never is.
+ */
 export function restarts(pod: Pod, exitCode: number, isInit: boolean): boolean {
   const policy = pod.spec?.restartPolicy ?? "Always";
   if (isInit && exitCode === 0) return false;
@@ -23,8 +26,8 @@ export function isInitialized(pod: Pod, record: PodRecord): boolean {
 }
 
 /**
- * The status that a real kubelet would report for these records (kubelet_pods.go getPhase and status/generate.go). Conditions keep the transition time of
- * `previous` while their status stays. Pure.
+ * The status that a real kubelet would report for these records (kubelet_pods.go getPhase and status/generate.go).
+ * Conditions keep the transition time of `previous` while their status stays. Pure.
  */
 export function podStatus(
   pod: Pod,

@@ -12,8 +12,9 @@ const volumeRefreshMs = 60_000;
 const deleteRetryMs = 1000;
 
 /**
- * Runs one pod. Everything that happens (a change of the pod, an exit, a probe's verdict, a timer) only says "look again"; `#converge` then compares what is with
- * what should be, one look at a time. Ends by deleting the pod from the API, or when the API has no such pod any more.
+ * Runs one pod. Everything that happens (a change of the pod, an exit, a probe's verdict, a timer) only says "look
+ * again"; `#converge` then compares what is with what should be, one look at a time. Ends by deleting the pod from the
+ * API, or when the API has no such pod any more.
  */
 export class PodWorker {
   readonly record: PodRecord;
@@ -85,7 +86,10 @@ export class PodWorker {
     return [...this.#runners.values()].some((runner) => runner.isRunning());
   }
 
-  /** The kubelet itself ends: asks the processes to end and starts no more. The pod stays in the API, for the next kubelet. */
+  /**
+   * The kubelet itself ends: asks the processes to end and starts no more. The pod stays in the API, for the next
+   * kubelet.
+   */
   halt(graceMs: number): void {
     this.#halted = true;
     for (const runner of this.#runners.values()) runner.stop(graceMs, `Stopping container ${runner.spec.name}`);

@@ -35,8 +35,8 @@ export function portOf(port: unknown, container: Container): number {
 }
 
 /**
- * Runs one probe of one container run by its period, thresholds and initial delay, until stopped. `onResult` hears each crossing of a threshold (the
- * first readiness success, the n-th liveness failure), `onFailure` each failed try.
+ * Runs one probe of one container run by its period, thresholds and initial delay, until stopped. `onResult` hears each
+ * crossing of a threshold (the first readiness success, the n-th liveness failure), `onFailure` each failed try.
  */
 export class Prober {
   readonly #probe: Probe;

@@ -28,7 +28,10 @@ export function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
   return trySignal(-leader, signal);
 }
 
-/** Whether a process group still has a member that lives. Zombies do not: whoever inherited them may reap them late or never. */
+/**
+ * Whether a process group still has a member that lives. Zombies do not: whoever inherited them may reap them late or
+ * never.
+ */
 export function groupLives(leader: number): boolean {
   try {
     process.kill(-leader, 0);
@@ -41,14 +44,20 @@ export function groupLives(leader: number): boolean {
   });
 }
 
-/** Resident memory in bytes of a process and all its descendants (VmRSS, so pages that two share count twice). */
+/**
+ * Memory in bytes that a process and all its descendants hold and the kernel cannot simply drop: anonymous and
+ * shared-memory pages. Pages of files are left out, as a cgroup reclaims them before it kills.
+ */
 export function residentTreeBytes(pid: number): number {
   let total = residentBytes(pid);
   for (const child of childrenOf(pid)) total += residentTreeBytes(child);
   return total;
 }
 
-/** Every live process whose environment holds this assignment, e.g. `NAME=value`; for finding orphans, so it reads all of /proc. */
+/**
+ * Every live process whose environment holds this assignment, e.g. `NAME=value`; for finding orphans, so it reads all
+ * of /proc.
+ */
 export function processesWithEnvironment(
   matches: (assignment: string) => boolean,
 ): { pid: number; assignment: string }[] {
@@ -62,8 +71,11 @@ export function processesWithEnvironment(
 }
 
 function residentBytes(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB/m.exec(readOrEmpty(`/proc/${pid}/status`));
-  return Number(match?.[1] ?? 0) * 1024;
+  const status = readOrEmpty(`/proc/${pid}/status`);
+  const kilobytes = [/^RssAnon:\s+(\d+) kB/m, /^RssShmem:\s+(\d+) kB/m].map((field) =>
+    Number(field.exec(status)?.[1] ?? 0),
+  );
+  return kilobytes.reduce((sum, amount) => sum + amount, 0) * 1024;
 }
 
 function childrenOf(pid: number): number[] {

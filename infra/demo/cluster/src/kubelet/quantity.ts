@@ -18,8 +18,8 @@ const scale: Record<string, number> = {
 };
 
 /**
- * A Kubernetes resource quantity (`250m`, `64Mi`, `1e3`) as a number in its base unit: cores or bytes. Undefined for what is no quantity.
- * Grammar: k8s.io/apimachinery/pkg/api/resource.
+ * A Kubernetes resource quantity (`250m`, `64Mi`, `1e3`) as a number in its base unit: cores or bytes. Undefined for
+ * what is no quantity. Grammar: k8s.io/apimachinery/pkg/api/resource.
  */
 export function parseQuantity(text: string): number | undefined {
   const match = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/.exec(text);

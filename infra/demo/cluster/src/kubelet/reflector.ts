@@ -13,8 +13,9 @@ export interface Change<T> {
 }
 
 /**
- * A local copy of one collection, kept by list and watch as client-go's Reflector does: a clean end of the watch resumes from the last
- * resource version; 410 Gone, an error line or a broken connection lists afresh after a jittered back-off and tells what vanished meanwhile.
+ * A local copy of one collection, kept by list and watch as client-go's Reflector does: a clean end of the watch
+ * resumes from the last resource version; 410 Gone, an error line or a broken connection lists afresh after a jittered
+ * back-off and tells what vanished meanwhile.
  */
 export class Reflector<T extends ApiObject> {
   readonly items = new Map<string, T>();

@@ -28,8 +28,8 @@ export function backends(service: Service, port: number, pods: ReadonlyMap<strin
 }
 
 /**
- * Joins a client to the first backend that takes the connection. Only the connect is tried elsewhere: once bytes may have reached a pod, a second try could do the
- * same thing twice. With no backend the client is reset.
+ * Joins a client to the first backend that takes the connection. Only the connect is tried elsewhere: once bytes may
+ * have reached a pod, a second try could do the same thing twice. With no backend the client is reset.
  */
 export async function forward(client: Socket, candidates: Backend[]): Promise<void> {
   client.on("error", () => client.destroy());

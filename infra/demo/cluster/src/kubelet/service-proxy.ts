@@ -17,10 +17,11 @@ interface Listening {
 }
 
 /**
- * kube-proxy's part: each service with a selector gets a loopback address of its own, where a TCP proxy hands connections out to its ready pods in turn. Pods are
- * found by selector and readiness, not by EndpointSlices: a real API server refuses loopback addresses in those.
- * Addresses follow from namespace and name alone; one already in use (another cluster on this machine) makes way for the next in the
- * name's own sequence, and what was chosen is kept in `services.json`, also for processes outside the cluster.
+ * kube-proxy's part: each service with a selector gets a loopback address of its own, where a TCP proxy hands
+ * connections out to its ready pods in turn. Pods are found by selector and readiness, not by EndpointSlices: a real
+ * API server refuses loopback addresses in those. Addresses follow from namespace and name alone; one already in use
+ * (another cluster on this machine) makes way for the next in the name's own sequence, and what was chosen is kept in
+ * `services.json`, also for processes outside the cluster.
  */
 export class ServiceProxy {
   readonly #file: string;
@@ -46,7 +47,9 @@ export class ServiceProxy {
     return this.#changes;
   }
 
-  /** `<NAME>_SERVICE_HOST`, `<NAME>_SERVICE_PORT` and `<NAME>_SERVICE_PORT_<PORTNAME>` for the services of a namespace. */
+  /**
+   * `<NAME>_SERVICE_HOST`, `<NAME>_SERVICE_PORT` and `<NAME>_SERVICE_PORT_<PORTNAME>` for the services of a namespace.
+   */
   environment(namespace: string): Record<string, string> {
     const env: Record<string, string> = {};
     for (const { service, address } of this.#listening.values()) {

@@ -1,7 +1,10 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Where a service can be reached on this machine. `listening` differs from the service's `port` only where the right to that port is missing. */
+/**
+ * Where a service can be reached on this machine. `listening` differs from the service's `port` only where the right to
+ * that port is missing.
+ */
 export interface ServiceAddress {
   host: string;
   ports: { name?: string; port: number; listening: number }[];

@@ -9,8 +9,8 @@ export interface ServingCertificate {
 const validYears = 10;
 
 /**
- * Makes a self-signed P-256 certificate for one IPv4 address. Node's crypto can read X.509 but not write it, so the few DER structures of RFC 5280 that a server
- * certificate needs are put together here.
+ * Makes a self-signed P-256 certificate for one IPv4 address. Node's crypto can read X.509 but not write it, so the few
+ * DER structures of RFC 5280 that a server certificate needs are put together here.
  */
 export function selfSigned(commonName: string, address: string, now: Date): ServingCertificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Stands between the kubelet and one container, as a containerd shim does: it outlives the kubelet and leaves the container's exit code in a file for whichever
-# kubelet comes to ask. Called as: shim.sh EXIT_FILE COMMAND…
+# Stands between the kubelet and one container, as a containerd shim does: it outlives the kubelet and leaves the
+# container's exit code in a file for whichever kubelet comes to ask. Called as: shim.sh EXIT_FILE COMMAND…
 exit_file=$1
 shift
 

@@ -1,5 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readServiceTable, servicesFile, type ServiceAddress } from "./service-table.ts";
@@ -25,7 +28,9 @@ export interface KubeletOptions {
 export interface RunningKubelet {
   pid: number;
   nodes: string[];
-  /** Sends SIGTERM and resolves when the process has ended, and with it (unless `leavePods`) all its pods' processes. */
+  /**
+   * Sends SIGTERM and resolves when the process has ended, and with it (unless `leavePods`) all its pods' processes.
+   */
   stop: () => Promise<void>;
   /** kill -9: the pods' processes live on until the next kubelet with this state folder takes them over. */
   kill: () => Promise<void>;
@@ -33,11 +38,36 @@ export interface RunningKubelet {
   services: () => Record<string, ServiceAddress>;
 }
 
-/** Starts a kubelet; resolves when its nodes are ready in the API. Rejects with what it printed if it ends before that. */
+/**
+ * Stripped types and compiled code are kept between starts: a process that need not load the type stripper is 30 MB
+ * smaller. With a small young generation and a single malloc arena the kubelet stays under 90 MB.
+ */
+const compileCache = join(tmpdir(), `omega-compile-cache-${userInfo().uid}`);
+const memoryFlags = ["--max-semi-space-size=1"];
+
+/** Fills the cache by a process that loads everything and ends, unless that was done since the sources last changed. */
+function warmCache(main: string, env: NodeJS.ProcessEnv): void {
+  const folder = env["NODE_COMPILE_CACHE"];
+  if (folder === undefined) return;
+  const mark = join(folder, "kubelet-is-in");
+  const filledAtMs = statSync(mark, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = readdirSync(dirname(main)).map((name) => statSync(join(dirname(main), name)).mtimeMs);
+  if (Math.max(...sources) < filledAtMs) return;
+  spawnSync(process.execPath, [main, "--help"], { env, stdio: "ignore" });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(mark, "");
+}
+
+/**
+ * Starts a kubelet; resolves when its nodes are ready in the API. Rejects with what it printed if it ends before that.
+ */
 export async function startKubelet(options: KubeletOptions): Promise<RunningKubelet> {
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   const log = options.log ?? "ignore";
-  const child = spawn(process.execPath, [main, ...commandLine(options)], {
+  const env = { NODE_COMPILE_CACHE: compileCache, MALLOC_ARENA_MAX: "1", ...process.env };
+  warmCache(main, env);
+  const child = spawn(process.execPath, [...memoryFlags, main, ...commandLine(options)], {
+    env,
     stdio: ["ignore", "pipe", log === "ignore" ? "pipe" : log],
   });
   const exited = once(child, "exit");

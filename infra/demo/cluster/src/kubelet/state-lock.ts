@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { markerVariable } from "./container-process.ts";
 import type { PodRecord } from "./pod-record.ts";
@@ -37,8 +37,8 @@ export class StateLock {
 }
 
 /**
- * Ends processes that carry this state folder's marker but belong to no recorded run: what a kubelet started and died before it could write down, or what a
- * container left behind in a process group of its own.
+ * Ends processes that carry this state folder's marker but belong to no recorded run: what a kubelet started and died
+ * before it could write down, or what a container left behind in a process group of its own.
  */
 export function endOrphans(stateDir: string, records: PodRecord[]): void {
   const runs = new Set<string>();
@@ -52,6 +52,15 @@ export function endOrphans(stateDir: string, records: PodRecord[]): void {
   for (const { pid, assignment } of processesWithEnvironment((text) => text.startsWith(prefix))) {
     if (!runs.has(assignment)) signalOrphan(pid);
   }
+}
+
+/** Ends everything that a kubelet which is no more left running. Throws while a kubelet has the folder. */
+export function endPods(stateDir: string): void {
+  if (!existsSync(stateDir)) return;
+  const folder = realpathSync(stateDir);
+  const lock = StateLock.take(folder);
+  endOrphans(folder, []);
+  lock.release();
 }
 
 function signalOrphan(pid: number): void {

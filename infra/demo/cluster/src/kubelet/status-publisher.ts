@@ -7,7 +7,9 @@ import type { Pod, PodStatus } from "./wire.ts";
 const retryFirstMs = 200;
 const retryMaxMs = 5000;
 
-/** Brings one pod's status to the API: one patch at a time, the newest status wins, and tries again until it was taken. */
+/**
+ * Brings one pod's status to the API: one patch at a time, the newest status wins, and tries again until it was taken.
+ */
 export class StatusPublisher {
   readonly #client: ApiClient;
   readonly #log: Log;
@@ -31,7 +33,10 @@ export class StatusPublisher {
     });
   }
 
-  /** Sends again where the API shows another readiness than was sent: the node controller marks the pods of a silent node unready. */
+  /**
+   * Sends again where the API shows another readiness than was sent: the node controller marks the pods of a silent
+   * node unready.
+   */
   compare(pod: Pod): void {
     if (this.#sent === "" || this.#loop !== undefined) return;
     const sent: PodStatus = JSON.parse(this.#sent);

@@ -8,48 +8,64 @@ type Around = Pick<Surroundings, "pod" | "podIP" | "hostIP"> & { reader: ConfigR
 type KeyToPath = { key: string; path: string };
 
 /**
- * Makes the pod's volumes under `<folder>/volumes/<name>`: configMap, secret, downwardAPI and projected as files, emptyDir as a folder that lives as
- * long as the pod, hostPath as a link. Service account tokens are left out: a container here has no use for the API.
- * Runs again to bring changed configmaps in. Fails with the message of a FailedMount event.
+ * Makes the pod's volumes under `<folder>/volumes/<name>`: configMap, secret, downwardAPI and projected as files,
+ * emptyDir as a folder that lives as long as the pod, hostPath as a link. Service account tokens are left out: a
+ * container here has no use for the API. Runs again to bring changed configmaps in. Fails with the message of a
+ * FailedMount event.
  */
 export async function prepareVolumes(folder: string, around: Around): Promise<Found<void>> {
   for (const volume of around.pod.spec?.volumes ?? []) {
     const target = join(folder, "volumes", volume.name);
-    if (volume.hostPath !== undefined) {
-      mkdirSync(dirname(target), { recursive: true });
-      link(volume.hostPath.path, target);
-      continue;
-    }
     const files = await volumeFiles(volume, around);
-    if (!files.ok)
-      return { ok: false, message: `MountVolume.SetUp failed for volume "${volume.name}" : ${files.message}` };
-    mkdirSync(target, { recursive: true });
-    if (volume.emptyDir === undefined) writeFiles(target, files.value);
+    const trouble = files.ok ? fill(target, volume, files.value) : files.message;
+    if (trouble !== undefined) {
+      return { ok: false, message: `MountVolume.SetUp failed for volume "${volume.name}" : ${trouble}` };
+    }
   }
   return { ok: true, value: undefined };
 }
 
 /**
- * Lays the container's mounts out under its own root, `<folder>/root/<container>`, as links: `/etc/shop` is there as `root/…/etc/shop`. The
- * container learns its root as CONTAINER_SANDBOX_MOUNT_POINT, the variable that Kubernetes gives to processes that
- * share the host's file system (Windows HostProcess containers).
+ * Lays the container's mounts out under its own root, `<folder>/root/<container>`, as links: `/etc/shop` is there as
+ * `root/…/etc/shop`. The container learns its root as CONTAINER_SANDBOX_MOUNT_POINT, the variable that Kubernetes gives
+ * to processes that share the host's file system (Windows HostProcess containers).
  */
-export function layOutMounts(folder: string, container: Container): string {
+export function layOutMounts(folder: string, container: Container): Found<string> {
   const root = join(folder, "root", container.name);
-  mkdirSync(root, { recursive: true });
   const mounts = (container.volumeMounts ?? []).toSorted((a, b) => a.mountPath.length - b.mountPath.length);
-  for (const { name, mountPath, subPath } of mounts) {
-    // normalize keeps `..` inside an absolute path from climbing out of the root.
-    const at = join(root, normalize(`/${mountPath}`));
-    mkdirSync(dirname(at), { recursive: true });
-    link(join(folder, "volumes", name, normalize(`/${subPath ?? ""}`)), at);
+  try {
+    mkdirSync(root, { recursive: true });
+    for (const { name, mountPath, subPath } of mounts) {
+      // normalize keeps `..` inside an absolute path from climbing out of the root.
+      const at = join(root, normalize(`/${mountPath}`));
+      mkdirSync(dirname(at), { recursive: true });
+      link(join(folder, "volumes", name, normalize(`/${subPath ?? ""}`)), at);
+    }
+    return { ok: true, value: root };
+  } catch (error) {
+    return {
+      ok: false,
+      message: `cannot lay out the mounts: ${error instanceof Error ? error.message : String(error)}`,
+    };
   }
-  return root;
+}
+
+/** Brings a volume's folder to what it should hold; answers what went wrong. */
+function fill(target: string, volume: Volume, files: Entries): string | undefined {
+  try {
+    mkdirSync(dirname(target), { recursive: true });
+    if (volume.hostPath !== undefined) link(volume.hostPath.path, target);
+    else mkdirSync(target, { recursive: true });
+    if (volume.hostPath === undefined && volume.emptyDir === undefined) writeFiles(target, files);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 async function volumeFiles(volume: Volume, around: Around): Promise<Found<Entries>> {
   const namespace = around.pod.metadata?.namespace ?? "";
-  if (volume.emptyDir !== undefined) return { ok: true, value: new Map() };
+  if (volume.emptyDir !== undefined || volume.hostPath !== undefined) return { ok: true, value: new Map() };
   if (volume.configMap !== undefined) {
     const { name = "", optional = false, items } = volume.configMap;
     return chosen(await around.reader.configMap(namespace, name, optional), items, optional);

@@ -9,8 +9,9 @@ import type { V1Lease, V1Node, V1Pod, V1PodCondition, V1PodStatus, V1Probe, V1Se
 import type { V1EnvVar, V1Service, V1Volume } from "@kubernetes/client-node";
 
 /**
- * The JSON of a Kubernetes object as it travels: client-node's types with every Date as the RFC 3339 string that the API sends.
- * The kubelet takes client-node's types but not its generated client, whose models alone cost 70 MB of resident memory.
+ * The JSON of a Kubernetes object as it travels: client-node's types with every Date as the RFC 3339 string that the
+ * API sends. The kubelet takes client-node's types but not its generated client, whose models alone cost 70 MB of
+ * resident memory.
  */
 export type Wire<T> = T extends Date
   ? string
