@@ -103,3 +103,17 @@ test("every operation that has traffic must have recovered", () => {
   ];
   assert.equal(judgeRecovery(checks, terms, afterMs, afterMs + 12_000).verdict, "failed");
 });
+
+test("an operation that did not fail before does not hold up the verdict of one that did", () => {
+  const checks = [
+    check(requests(4, 20, () => false)),
+    {
+      ...check(
+        requests(1, 20, () => false),
+        0,
+      ),
+      operation: "GET /",
+    },
+  ];
+  assert.equal(judgeRecovery(checks, terms, afterMs, afterMs + 8000).verdict, "confirmed");
+});

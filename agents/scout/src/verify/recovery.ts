@@ -76,6 +76,9 @@ export const judgeRecovery = (
   let failedOnes = 0;
   let inconclusive = 0;
   const evidence = new Map<RecoveryCheck, number>();
+  const hurt = checks.filter((check) => check.ratioBefore > 2 * check.ratioNormal);
+  // What did not fail before can't recover; it may only not begin to fail.
+  const suffering = hurt.length > 0 ? hurt : checks;
   for (let fromMs = afterMs; fromMs + terms.intervalMs + settleMs <= nowMs; fromMs += terms.intervalMs) {
     const toMs = fromMs + terms.intervalMs;
     const counts = checks.map((check) => ({ check, ...countsOf(check, fromMs, toMs) }));
@@ -88,7 +91,7 @@ export const judgeRecovery = (
     else {
       successful += 1;
       for (const { check, ...of } of counts) {
-        if (of.requests === 0) continue;
+        if (of.requests === 0 || !suffering.includes(check)) continue;
         evidence.set(check, (evidence.get(check) ?? 0) + logOdds(of.requests, of.failures, check));
       }
     }
@@ -105,7 +108,7 @@ export const judgeRecovery = (
 };
 
 /**
- * Every check that had traffic must be sure by itself, by its successful measurements; failed ones have the limit that was set
+ * Every suffering check that had traffic must be sure by itself, by its successful measurements; failed ones have the limit that was set
  * for them.
  */
 const sureOfRecovery = (evidence: ReadonlyMap<RecoveryCheck, number>): boolean =>
