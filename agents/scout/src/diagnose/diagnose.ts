@@ -19,14 +19,18 @@ export interface DiagnoseRequest {
   readonly affected: readonly Operation[];
   /** Folders that paths in stack traces are told relative to. */
   readonly sourceRoots: readonly string[];
+  /** How far before the onset telemetry is taken as normal; ten minutes unless told. */
+  readonly lookBackMs?: number;
 }
 
 /** A trace begins a little before the request inside it that set the onset. */
 const onsetSlackMs = 2_000;
-const lookBackMs = 10 * 60_000;
+const lookBackMsDefault = 10 * 60_000;
 const failingTracesMax = 2_000;
 const traceIdsMax = 16;
 const causeFrom = 0.5;
+
+const lookBackOf = (request: DiagnoseRequest): number => request.lookBackMs ?? lookBackMsDefault;
 
 interface Survey {
   readonly handled: HandledCalls;
@@ -61,7 +65,7 @@ const survey = (window: TelemetryWindow, request: DiagnoseRequest, affected: rea
     affected.length === 0
       ? node.parent === undefined
       : affected.some(({ service, name }) => node.span.resource.service === service && operationOf(node.span) === name);
-  for (const trace of window.traces(request.onsetMs - lookBackMs, request.nowMs)) {
+  for (const trace of window.traces(request.onsetMs - lookBackOf(request), request.nowMs)) {
     of.handled.learn(trace);
     for (const node of depthFirst(trace.roots)) of.callees.learn(node);
     const when = (trace.roots[0]?.startMs ?? 0) < sinceMs ? "before" : "after";
@@ -134,7 +138,7 @@ export const diagnose = (window: TelemetryWindow, request: DiagnoseRequest): Dia
   const found = errorSuspects(origins, failing.length, seen.callees, request.sourceRoots);
   const shifts = seen.latency.shifts();
   const suspects = [
-    ...found.map((suspect) => weighed(suspect, window, request, lookBackMs)),
+    ...found.map((suspect) => weighed(suspect, window, request, lookBackOf(request))),
     // Failing requests often are slow ones too: beside errors a slow-down is the lesser explanation.
     ...shifts.slice(0, 4).map((shift) => latencySuspect(shift, failing.length === 0 ? 1 : 0.3)),
   ];
