@@ -19,11 +19,11 @@ const faultMs = startMs + 60_000;
 const error = { type: "TypeError", message: "no rate", stack: stackAt("payments/loyalty.ts", 21, "loyaltyDiscount") };
 
 /** Ninety seconds of four orders a second; a third of them fails from the sixtieth on when told so. */
-const recording = (broken: boolean): Harvest => {
+const recording = (broken: boolean, fromMs = startMs): Harvest => {
   const noise = seeded(5);
   const harvest = new Harvest();
   for (let number = 0; number < 360; number += 1) {
-    const atMs = startMs + number * 250;
+    const atMs = fromMs + number * 250;
     telemetryOf(
       order(broken && atMs >= faultMs && number % 3 === 0 ? { failed: true, error } : {}, noise),
       atMs,
@@ -53,7 +53,8 @@ test("a recording is diagnosed as it would have been live, onset and line", asyn
 
 test("a recording without a fault is healthy, alone and beside a baseline", async () => {
   const healthy = save("healthy", recording(false));
-  for (const baseline of [{}, { baselineDir: healthy }]) {
+  const earlier = save("earlier", recording(false, startMs - 3_600_000));
+  for (const baseline of [{}, { baselineDir: earlier }]) {
     const found = await diagnoseFiles({ incidentDir: healthy, ...baseline }, clock);
     assert.equal(found.ok ? found.value.verdict : found.failure.message, "healthy");
   }

@@ -55,8 +55,9 @@ export const diagnoseFiles = async (files: FilesToDiagnose, nowMs: () => number)
   const signalled = replay(engine, incident.value);
   const firstMs = incident.value.spans.reduce((first, span) => Math.min(first, span.startMs), Number.POSITIVE_INFINITY);
   const lastMs = incident.value.spans.reduce((last, span) => Math.max(last, endMs(span)), 0);
-  // With a baseline apart the recording is of the incident; without one, and without a signal, there is nothing to explain.
-  const onsetMs = files.onsetMs ?? signalled ?? (baselineDir === undefined ? lastMs : firstMs);
+  // With a baseline apart the whole recording is of the incident.
+  const onsetMs = files.onsetMs ?? signalled ?? (baselineDir === undefined ? undefined : firstMs);
+  if (onsetMs === undefined) return ok(nothingUnusual(firstMs, incident.value, Math.round(nowMs() - startedMs)));
   const found = diagnose(engine.window, {
     onsetMs,
     nowMs: lastMs + 1,
@@ -68,6 +69,16 @@ export const diagnoseFiles = async (files: FilesToDiagnose, nowMs: () => number)
   const tookMs = Math.round(nowMs() - startedMs);
   return ok({ onset: timeText(onsetMs), verdict, candidates, blastRadius, traceIds, says, tookMs });
 };
+
+const nothingUnusual = (firstMs: number, recording: Harvest, tookMs: number): FileDiagnosis => ({
+  onset: timeText(firstMs),
+  verdict: "healthy",
+  candidates: [],
+  blastRadius: { services: [], trafficShare: 0 },
+  traceIds: [],
+  says: `The detectors find nothing unusual in ${recording.spans.length} spans.`,
+  tookMs,
+});
 
 /** Feeds a recording to the engine second by second; gives the earliest onset that a detector told. */
 const replay = (engine: Engine, recording: Harvest): number | undefined => {

@@ -256,3 +256,11 @@ test("without a fault the verdict is healthy, and too little to go by is inconcl
   assert.equal(one.verdict, "inconclusive");
   assert.equal(new Engine({ sourceRoots: [] }).diagnose(onsetMs, [], onsetMs + 1000).verdict, "inconclusive");
 });
+
+test("more traffic of a slow kind is no slow-down", () => {
+  const found = diagnoseStory((number, when, noise) => {
+    const slow = when === "after" ? number % 10 < 8 : number % 10 < 2;
+    return { service: "storefront", operation: slow ? "GET /report" : "GET /", ms: (slow ? 400 : 10) + 5 * noise() };
+  });
+  assert.equal(found.verdict, "healthy", found.says);
+});

@@ -125,6 +125,19 @@ const sentenceOf = (top: Candidate): string => {
   return `${who}: ${top.kind === "error" ? error : top.kind}${operation}${fine}.`;
 };
 
+/** Without a suspect, "healthy" is said only where most requests could be compared with earlier ones like them. */
+const conclusion = (top: Candidate | undefined, seen: Survey): Pick<Diagnosis, "verdict" | "says"> => {
+  if (top === undefined) {
+    const healthy = seen.latency.comparable() >= 0.5;
+    const says = healthy
+      ? `None of ${seen.requests} traces since the onset fails or is slower than before.`
+      : `None of ${seen.requests} traces since the onset fails, and too few are like earlier ones to tell whether they are slow.`;
+    return { verdict: healthy ? "healthy" : "inconclusive", says };
+  }
+  if (top.confidence >= causeFrom) return { verdict: "cause", says: sentenceOf(top) };
+  return { verdict: "inconclusive", says: `No cause is likely enough; the best guess is: ${sentenceOf(top)}` };
+};
+
 /**
  * Finds what most likely makes the affected requests fail or slow, by traces since the onset against those before it. Reads
  * only the window, so the same window gives the same answer. Linear in the spans held.
@@ -149,22 +162,14 @@ export const diagnose = (window: TelemetryWindow, request: DiagnoseRequest): Dia
   );
   const traceIds =
     explained?.traceIds ?? shifts.flatMap((shift) => (shift.longest === undefined ? [] : [shift.longest.traceId]));
-  const verdict = top === undefined ? "healthy" : top.confidence >= causeFrom ? "cause" : "inconclusive";
-  const says =
-    top === undefined
-      ? `None of ${seen.requests} traces since the onset fails or is slower than before.`
-      : verdict === "cause"
-        ? sentenceOf(top)
-        : `No cause is likely enough; the best guess is: ${sentenceOf(top)}`;
   return {
     onsetMs: request.onsetMs,
-    verdict,
+    ...conclusion(top, seen),
     candidates,
     blastRadius: {
       services: [...seen.services].sort(),
       trafficShare: seen.requests === 0 ? 0 : round(Math.min(1, seen.failing.length / seen.requests)),
     },
     traceIds: [...new Set(traceIds)].reverse().slice(0, traceIdsMax),
-    says,
   };
 };
