@@ -21,6 +21,16 @@ export interface EngineSettings {
   readonly sourceRoots: readonly string[];
 }
 
+/** What the Coordinator asks after an action. */
+export interface RecoveryQuestion {
+  readonly operations: readonly Operation[];
+  readonly terms: RecoveryTerms;
+  readonly onsetMs: number;
+  /** When the action was done. */
+  readonly afterMs: number;
+  readonly known: (operation: Operation) => KnownRatios | undefined;
+}
+
 /** What is known of an operation's failures while an incident lasts. */
 export interface KnownRatios {
   readonly before: number;
@@ -29,8 +39,8 @@ export interface KnownRatios {
 
 /** Quiet time after which a trace is taken as complete: a few export intervals of its slowest sender. */
 const quietMs = 800;
-/** How far before an action its incident is looked at when no signal tells the ratio of failures. */
-const incidentMs = 60_000;
+/** Requests of the incident that tell its ratio of failures better than the signal, which was chosen for being extreme. */
+const ratioRequestsMin = 10;
 
 /**
  * Everything Scout knows of telemetry, without the bus and without a clock: what comes in, what is unusual, what the cause is
@@ -108,23 +118,22 @@ export class Engine {
     };
   }
 
-  /** Judges recovery by requests that began after `afterMs`; `known` tells what the incident's signals said of an operation. */
-  judge(
-    operations: readonly Operation[],
-    terms: RecoveryTerms,
-    afterMs: number,
-    nowMs: number,
-    known: (operation: Operation) => KnownRatios | undefined,
-  ): Recovery {
+  /**
+   * Judges recovery by requests that began after `afterMs`. How often they failed before is counted from the onset to the action;
+   * `known` tells what the incident's signals said of an operation, for when that time was not seen.
+   */
+  judge(question: RecoveryQuestion, nowMs: number): Recovery {
+    const { operations, terms, onsetMs, afterMs, known } = question;
     const checks = operations.map((operation) => {
       const ratios = known(operation);
-      const inIncident = this.window.operations.outcomes(operation, afterMs - incidentMs, afterMs);
+      const inIncident = this.window.operations.outcomes(operation, onsetMs, afterMs);
       const failures = inIncident.filter((outcome) => outcome.failed).length;
+      const counted = inIncident.length === 0 ? 0 : failures / inIncident.length;
       return {
         service: operation.service,
         operation: operation.name,
         fresh: this.window.operations.outcomes(operation, afterMs),
-        ratioBefore: ratios?.before ?? (inIncident.length === 0 ? 0 : failures / inIncident.length),
+        ratioBefore: ratios === undefined || inIncident.length >= ratioRequestsMin ? counted : ratios.before,
         ratioNormal: ratios?.normal ?? this.detector.normalRatioOf(operation),
       };
     });

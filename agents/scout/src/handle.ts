@@ -10,6 +10,7 @@ import type { TelemetryReader } from "./ports.ts";
 import { ratioKey } from "./state.ts";
 import type { State } from "./state.ts";
 import type { Recovery } from "./verify/recovery.ts";
+import type { Operation } from "./window/operation-log.ts";
 
 export interface Surroundings {
   readonly telemetry: TelemetryReader;
@@ -106,10 +107,16 @@ async function answerVerification(
   const operations = checks.map(({ service, operation }) => ({ service, name: operation }));
   for (;;) {
     if (signal.aborted) return stopped;
-    const ratios = context.state().incidents.get(requested.incidentid ?? "")?.ratios;
-    const recovery = telemetry.judge(operations, terms, Date.parse(after), clock.now(), ({ service, name }) =>
-      ratios?.get(ratioKey(service, name)),
-    );
+    const incident = context.state().incidents.get(requested.incidentid ?? "");
+    const afterMs = Date.parse(after);
+    const question = {
+      operations,
+      terms,
+      afterMs,
+      onsetMs: incident?.onsetMs ?? afterMs,
+      known: ({ service, name }: Operation) => incident?.ratios.get(ratioKey(service, name)),
+    };
+    const recovery = telemetry.judge(question, clock.now());
     if (recovery.verdict !== "pending") return ok([recoveryDraft(requested, actionId, recovery, recovery.verdict)]);
     await clock.sleep(lookEveryMs, signal);
   }

@@ -7,6 +7,7 @@ export interface State {
 }
 
 export interface Incident {
+  readonly onsetMs: number | undefined;
   /** Operations that its signals name. */
   readonly signalIds: readonly string[];
   readonly affected: readonly { readonly service: string; readonly name: string }[];
@@ -31,7 +32,11 @@ export function evolve(state: State, event: OmegaEvent): State {
     signals.delete(event.data.signalId);
     return { ...state, signals };
   }
-  if (type === "incident.opened" || type === "incident.extended") {
+  if (type === "incident.opened") {
+    const onsetMs = Date.parse(event.data.onset);
+    return withIncident(state, incidentid, (before) => ({ ...extended(state, before, event.data.signal), onsetMs }));
+  }
+  if (type === "incident.extended") {
     return withIncident(state, incidentid, (before) => extended(state, before, event.data.signal));
   }
   if (type === "diagnosis.reached") {
@@ -49,7 +54,14 @@ export function evolve(state: State, event: OmegaEvent): State {
   return state;
 }
 
-const freshIncident: Incident = { signalIds: [], affected: [], ratios: new Map(), diagnosed: false, judged: [] };
+const freshIncident: Incident = {
+  onsetMs: undefined,
+  signalIds: [],
+  affected: [],
+  ratios: new Map(),
+  diagnosed: false,
+  judged: [],
+};
 
 function withIncident(state: State, incidentId: string | undefined, change: (before: Incident) => Incident): State {
   if (incidentId === undefined) return state;

@@ -19,14 +19,18 @@ export interface DiagnoseRequest {
   readonly affected: readonly Operation[];
   /** Folders that paths in stack traces are told relative to. */
   readonly sourceRoots: readonly string[];
+  /** How far before the onset telemetry is taken as normal; ten minutes unless told. */
+  readonly lookBackMs?: number;
 }
 
 /** A trace begins a little before the request inside it that set the onset. */
 const onsetSlackMs = 2_000;
-const lookBackMs = 10 * 60_000;
+const lookBackMsDefault = 10 * 60_000;
 const failingTracesMax = 2_000;
 const traceIdsMax = 16;
 const causeFrom = 0.5;
+
+const lookBackOf = (request: DiagnoseRequest): number => request.lookBackMs ?? lookBackMsDefault;
 
 interface Survey {
   readonly handled: HandledCalls;
@@ -61,7 +65,7 @@ const survey = (window: TelemetryWindow, request: DiagnoseRequest, affected: rea
     affected.length === 0
       ? node.parent === undefined
       : affected.some(({ service, name }) => node.span.resource.service === service && operationOf(node.span) === name);
-  for (const trace of window.traces(request.onsetMs - lookBackMs, request.nowMs)) {
+  for (const trace of window.traces(request.onsetMs - lookBackOf(request), request.nowMs)) {
     of.handled.learn(trace);
     for (const node of depthFirst(trace.roots)) of.callees.learn(node);
     const when = (trace.roots[0]?.startMs ?? 0) < sinceMs ? "before" : "after";
@@ -121,6 +125,19 @@ const sentenceOf = (top: Candidate): string => {
   return `${who}: ${top.kind === "error" ? error : top.kind}${operation}${fine}.`;
 };
 
+/** Without a suspect, "healthy" is said only where most requests could be compared with earlier ones like them. */
+const conclusion = (top: Candidate | undefined, seen: Survey): Pick<Diagnosis, "verdict" | "says"> => {
+  if (top === undefined) {
+    const healthy = seen.latency.comparable() >= 0.5;
+    const says = healthy
+      ? `None of ${seen.requests} traces since the onset fails or is slower than before.`
+      : `None of ${seen.requests} traces since the onset fails, and too few are like earlier ones to tell whether they are slow.`;
+    return { verdict: healthy ? "healthy" : "inconclusive", says };
+  }
+  if (top.confidence >= causeFrom) return { verdict: "cause", says: sentenceOf(top) };
+  return { verdict: "inconclusive", says: `No cause is likely enough; the best guess is: ${sentenceOf(top)}` };
+};
+
 /**
  * Finds what most likely makes the affected requests fail or slow, by traces since the onset against those before it. Reads
  * only the window, so the same window gives the same answer. Linear in the spans held.
@@ -134,7 +151,7 @@ export const diagnose = (window: TelemetryWindow, request: DiagnoseRequest): Dia
   const found = errorSuspects(origins, failing.length, seen.callees, request.sourceRoots);
   const shifts = seen.latency.shifts();
   const suspects = [
-    ...found.map((suspect) => weighed(suspect, window, request, lookBackMs)),
+    ...found.map((suspect) => weighed(suspect, window, request, lookBackOf(request))),
     // Failing requests often are slow ones too: beside errors a slow-down is the lesser explanation.
     ...shifts.slice(0, 4).map((shift) => latencySuspect(shift, failing.length === 0 ? 1 : 0.3)),
   ];
@@ -145,22 +162,14 @@ export const diagnose = (window: TelemetryWindow, request: DiagnoseRequest): Dia
   );
   const traceIds =
     explained?.traceIds ?? shifts.flatMap((shift) => (shift.longest === undefined ? [] : [shift.longest.traceId]));
-  const verdict = top === undefined ? "healthy" : top.confidence >= causeFrom ? "cause" : "inconclusive";
-  const says =
-    top === undefined
-      ? `None of ${seen.requests} traces since the onset fails or is slower than before.`
-      : verdict === "cause"
-        ? sentenceOf(top)
-        : `No cause is likely enough; the best guess is: ${sentenceOf(top)}`;
   return {
     onsetMs: request.onsetMs,
-    verdict,
+    ...conclusion(top, seen),
     candidates,
     blastRadius: {
       services: [...seen.services].sort(),
       trafficShare: seen.requests === 0 ? 0 : round(Math.min(1, seen.failing.length / seen.requests)),
     },
     traceIds: [...new Set(traceIds)].reverse().slice(0, traceIdsMax),
-    says,
   };
 };

@@ -97,7 +97,7 @@ export const errorOrigins = (trace: Trace, start: SpanNode, handled: HandledCall
     if (attempts.size === 0) origins.push({ trace, start, node: at.node, retries: at.retries });
     for (const tries of attempts.values()) {
       const last = tries.toSorted((a, b) => a.span.startMs - b.span.startMs).at(-1);
-      if (last !== undefined) waiting.push({ node: last, retries: tries.length - 1 });
+      if (last !== undefined) waiting.push({ node: last, retries: at.retries + tries.length - 1 });
     }
   }
   return origins;

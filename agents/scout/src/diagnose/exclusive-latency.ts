@@ -26,6 +26,8 @@ export const criticalPath = (root: SpanNode): Map<SpanNode, number> => {
 };
 
 interface Part {
+  /** The requests that this part is of: those of one operation are compared with each other only, so the traffic's mix is no shift. */
+  readonly entry: Entry;
   readonly service: string;
   readonly operation: string;
   readonly kind: "latency" | "dependency" | "network";
@@ -36,7 +38,7 @@ interface Part {
   longest: { node: SpanNode; traceId: string; ownMs: number } | undefined;
 }
 
-export interface LatencyShift extends Omit<Part, "before" | "after"> {
+export interface LatencyShift extends Omit<Part, "entry" | "before" | "after"> {
   /** Mean own time per request, before and after the onset. */
   readonly beforeMs: number;
   readonly afterMs: number;
@@ -46,23 +48,31 @@ export interface LatencyShift extends Omit<Part, "before" | "after"> {
   readonly z: number;
 }
 
+interface Entry {
+  before: number;
+  after: number;
+}
+
 const kindOf = (node: SpanNode): Part["kind"] => {
   if (node.span.kind !== "client" && node.span.kind !== "producer") return "latency";
   return node.children.length === 0 || isDatabaseCall(node.span) ? "dependency" : "network";
 };
 
+const requestsMin = 10;
+
 /** Compares where requests spend their time before and after an onset. */
 export class LatencyContrast {
   readonly #parts = new Map<string, Part>();
-  #before = 0;
-  #after = 0;
+  readonly #entries = new Map<string, Entry>();
 
   add(traceId: string, root: SpanNode, when: "before" | "after"): void {
-    if (when === "before") this.#before += 1;
-    else this.#after += 1;
+    const name = `${root.span.resource.service}\n${operationOf(root.span)}`;
+    const entry = this.#entries.get(name) ?? { before: 0, after: 0 };
+    this.#entries.set(name, entry);
+    entry[when] += 1;
     const perPart = new Map<Part, number>();
     for (const [node, ownMs] of criticalPath(root)) {
-      const part = this.#partOf(node);
+      const part = this.#partOf(node, entry, name);
       perPart.set(part, (perPart.get(part) ?? 0) + ownMs);
       if (when === "after" && ownMs > (part.longest?.ownMs ?? -1)) part.longest = { node, traceId, ownMs };
     }
@@ -72,15 +82,16 @@ export class LatencyContrast {
     }
   }
 
-  #partOf(node: SpanNode): Part {
+  #partOf(node: SpanNode, entry: Entry, entryName: string): Part {
     const kind = kindOf(node);
     const { service } = node.span.resource;
     const operation = operationOf(node.span);
     const peer = kind === "latency" ? undefined : peerOf(node.span);
-    const key = `${service}\n${operation}\n${kind}\n${peer ?? ""}`;
+    const key = `${entryName}\n${service}\n${operation}\n${kind}\n${peer ?? ""}`;
     let part = this.#parts.get(key);
     if (part === undefined) {
       part = {
+        entry,
         service,
         operation,
         kind,
@@ -94,23 +105,30 @@ export class LatencyContrast {
     return part;
   }
 
-  /** What became slower beyond chance, largest part first. Empty with fewer than ten requests on either side. */
+  /** Part of the requests since the onset that have enough like them before it. */
+  comparable(): number {
+    let all = 0;
+    let known = 0;
+    for (const { before, after } of this.#entries.values()) {
+      all += after;
+      if (before >= requestsMin && after >= requestsMin) known += after;
+    }
+    return all === 0 ? 0 : known / all;
+  }
+
+  /** What became slower beyond chance, largest part first. Operations with fewer than `requestsMin` requests on a side say nothing. */
   shifts(): LatencyShift[] {
-    const [before, after] = [this.#before, this.#after];
-    if (before < 10 || after < 10) return [];
-    const moment = ({ sum, squares }: Part["before"], n: number) => ({
-      mean: sum / n,
-      variance: Math.max(0, squares / n - (sum / n) ** 2) / n,
-    });
     const found: LatencyShift[] = [];
     let slowdownMs = 0;
-    for (const { before: was, after: is, ...part } of this.#parts.values()) {
-      const then = moment(was, before);
-      const now = moment(is, after);
+    for (const { entry, before, after, ...part } of this.#parts.values()) {
+      if (entry.before < requestsMin || entry.after < requestsMin) continue;
+      const then = moment(before, entry.before);
+      const now = moment(after, entry.after);
       if (now.mean <= then.mean) continue;
-      slowdownMs += now.mean - then.mean;
+      const lostMs = (now.mean - then.mean) * entry.after;
+      slowdownMs += lostMs;
       const z = (now.mean - then.mean) / Math.sqrt(then.variance + now.variance + 1e-6);
-      found.push({ ...part, beforeMs: then.mean, afterMs: now.mean, share: now.mean - then.mean, z });
+      found.push({ ...part, beforeMs: then.mean, afterMs: now.mean, share: lostMs, z });
     }
     return found
       .map((shift) => ({ ...shift, share: shift.share / slowdownMs }))
@@ -118,3 +136,9 @@ export class LatencyContrast {
       .sort((a, b) => b.share - a.share);
   }
 }
+
+/** Mean of a part's own time per request, and the variance of that mean. */
+const moment = ({ sum, squares }: Part["before"], n: number): { mean: number; variance: number } => ({
+  mean: sum / n,
+  variance: Math.max(0, squares / n - (sum / n) ** 2) / n,
+});

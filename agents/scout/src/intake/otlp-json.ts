@@ -50,8 +50,11 @@ const statusNames = ["UNSET", "OK", "ERROR"];
 const nanosAt = (value: unknown, place: string): { seconds: number; nanos: number } => {
   if (value === undefined || value === null || value === "") return { seconds: 0, nanos: 0 };
   const digits = typeof value === "number" ? value.toFixed(0) : value;
-  if (typeof digits !== "string" || !/^\d{1,20}$/.test(digits))
+  if (typeof digits !== "string" || !/^-?\d{1,20}$/.test(digits)) {
     throw new MalformedJson(`${place} must be nanoseconds as a decimal string`);
+  }
+  // An overflown clock is one item's fault, not its request's: such a time is unknown, which OTLP writes as 0.
+  if (digits.startsWith("-")) return { seconds: 0, nanos: 0 };
   return { seconds: Number(digits.slice(0, -9)), nanos: Number(digits.slice(-9)) };
 };
 const millis = (time: { seconds: number; nanos: number }): number => time.seconds * 1000 + time.nanos / 1e6;

@@ -208,65 +208,73 @@ const logRecord = (wire: Wire, from: Resource, harvest: Harvest): void => {
   harvest.log(read);
 };
 
-/** One data point. Histograms and summaries share the fields read here; an exponential histogram's attributes are field 1. */
-const dataPoint = (
-  wire: Wire,
-  metric: { name: string; unit: string; kind: MetricPoint["kind"] },
-  exponential: boolean,
-  from: Resource,
-  harvest: Harvest,
-) => {
+/** The messages that hold points: which field of Metric, what they become, and in which field a point has its attributes. */
+const seriesByTag: ReadonlyMap<number, { kind: MetricPoint["kind"]; attributesTag: number }> = new Map([
+  [0o52, { kind: "gauge", attributesTag: 0o72 }],
+  [0o72, { kind: "sum", attributesTag: 0o72 }],
+  [0o112, { kind: "histogram", attributesTag: 0o112 }],
+  // Exponential histogram and summary.
+  [0o122, { kind: "histogram", attributesTag: 0o12 }],
+  [0o132, { kind: "histogram", attributesTag: 0o72 }],
+]);
+
+interface Series {
+  readonly name: string;
+  readonly unit: string;
+  readonly kind: MetricPoint["kind"];
+  readonly attributesTag: number;
+}
+
+/** One data point: numbers have their value in field 4 or 6, distributions their count in 4 and their sum in 5. */
+const dataPoint = (wire: Wire, series: Series, from: Resource, harvest: Harvest): void => {
   let timeMs = 0;
   let value: number | undefined;
   let count: number | undefined;
   const flat: AttributeValue[] = [];
-  const distribution = metric.kind === "histogram";
+  const distribution = series.kind === "histogram";
   const outer = wire.enter();
   while (wire.more()) {
     const tag = wire.varint();
-    if (tag === 0o31) timeMs = wire.millisAt(wire.timestamp());
+    if (tag === series.attributesTag) keyValue(wire, flat);
+    else if (tag === 0o31) timeMs = wire.millisAt(wire.timestamp());
     else if (tag === 0o41 && distribution) count = wire.fixed64();
     else if (tag === 0o41) value = wire.double();
     else if (tag === 0o51 && distribution) value = wire.double();
     else if (tag === 0o61 && !distribution) value = wire.sfixed64();
-    else if (tag === 0o72 && !exponential) keyValue(wire, flat);
-    else if (tag === 0o112 && distribution && !exponential) keyValue(wire, flat);
-    else if (tag === 0o12 && exponential) keyValue(wire, flat);
     else wire.skip(tag);
   }
   wire.leave(outer);
-  harvest.point(metric, timeMs, value, count, attributesFrom(flat), from);
+  harvest.point(series, timeMs, value, count, attributesFrom(flat), from);
 };
 
 const metric = (wire: Wire, from: Resource, harvest: Harvest): void => {
   let name = "";
   let unit = "";
   // The points come after the name and the unit in every known sender, but protobuf doesn't promise it: note where, read later.
-  const series: { kind: MetricPoint["kind"]; exponential: boolean; at: number; end: number }[] = [];
+  const found: { kind: MetricPoint["kind"]; attributesTag: number; at: number; end: number }[] = [];
   const outer = wire.enter();
   while (wire.more()) {
     const tag = wire.varint();
-    if (tag === 0o12) name = wire.text();
-    else if (tag === 0o32) unit = wire.text();
-    else if (tag === 0o52 || tag === 0o72 || tag === 0o112 || tag === 0o122 || tag === 0o132) {
+    const series = seriesByTag.get(tag);
+    if (series !== undefined) {
       const outerSeries = wire.enter();
-      const kind = tag === 0o52 ? "gauge" : tag === 0o72 ? "sum" : "histogram";
-      series.push({ kind, exponential: tag === 0o122, at: wire.pos, end: wire.end });
+      found.push({ ...series, at: wire.pos, end: wire.end });
       wire.leave(outerSeries);
-    } else wire.skip(tag);
+    } else if (tag === 0o12) name = wire.text();
+    else if (tag === 0o32) unit = wire.text();
+    else wire.skip(tag);
   }
-  for (const { kind, exponential, at, end } of series) {
-    const metricEnd = wire.end;
+  const metricEnd = wire.end;
+  for (const { kind, attributesTag, at, end } of found) {
     wire.pos = at;
     wire.end = end;
     while (wire.more()) {
       const tag = wire.varint();
-      if (tag === 0o12) dataPoint(wire, { name, unit, kind }, exponential, from, harvest);
+      if (tag === 0o12) dataPoint(wire, { name, unit, kind, attributesTag }, from, harvest);
       else wire.skip(tag);
     }
-    wire.end = metricEnd;
   }
-  wire.pos = wire.end;
+  wire.end = metricEnd;
   wire.leave(outer);
 };
 

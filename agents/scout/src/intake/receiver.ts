@@ -66,7 +66,10 @@ export const listen = async (options: {
   server.requestTimeout = 30_000;
   server.maxRequestsPerSocket = 0;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error) => {
+      const where = `${options.host}:${options.port}`;
+      reject(new Error(`OTLP can't be received at ${where} (otlp.host, otlp.port in the config): ${error.message}`));
+    });
     server.listen(options.port, options.host, resolve);
   });
   const address = server.address();

@@ -36,6 +36,16 @@ export class Attributes {
     return undefined;
   }
 
+  /** Characters in values longer than `shortest`: what these attributes hold in memory that they don't share with others. */
+  longText(shortest: number): number {
+    let characters = 0;
+    for (let at = 1; at < this.#flat.length; at += 2) {
+      const value = this.#flat[at];
+      if (typeof value === "string" && value.length > shortest) characters += value.length;
+    }
+    return characters;
+  }
+
   /** The first of `names` whose value is a non-empty string. */
   text(...names: string[]): string | undefined {
     for (const name of names) {

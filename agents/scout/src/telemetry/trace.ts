@@ -85,7 +85,11 @@ const correctSkew = (node: SpanNode): void => {
   if (parent === undefined) return;
   const inherited = parent.startMs - parent.span.startMs;
   node.startMs = span.startMs;
-  if (span.resource === parent.span.resource || span.resource.instance === parent.span.resource.instance) {
+  const { instance } = span.resource;
+  if (
+    span.resource === parent.span.resource ||
+    (instance !== undefined && instance === parent.span.resource.instance)
+  ) {
     node.startMs += inherited;
     return;
   }

@@ -62,7 +62,7 @@ const countsOf = (check: RecoveryCheck, fromMs: number, toMs: number): { request
 /**
  * Judges recovery from requests that began after the action. Each interval is one measurement: failed when its failures look
  * more like the fault than like normal, inconclusive without requests, successful otherwise. Recovery is confirmed by `count`
- * successful measurements and, over all of them, enough requests that luck cannot explain them (a sequential probability-ratio
+ * successful measurements and, over all of these, enough requests that luck cannot explain them (a sequential probability-ratio
  * test against the ratio of the incident), so a fault of 2 % takes longer to rule out than one of 30 %.
  */
 export const judgeRecovery = (
@@ -75,6 +75,10 @@ export const judgeRecovery = (
   let successful = 0;
   let failedOnes = 0;
   let inconclusive = 0;
+  const evidence = new Map<RecoveryCheck, number>();
+  const hurt = checks.filter((check) => check.ratioBefore > 2 * check.ratioNormal);
+  // What did not fail before can't recover; it may only not begin to fail.
+  const suffering = hurt.length > 0 ? hurt : checks;
   for (let fromMs = afterMs; fromMs + terms.intervalMs + settleMs <= nowMs; fromMs += terms.intervalMs) {
     const toMs = fromMs + terms.intervalMs;
     const counts = checks.map((check) => ({ check, ...countsOf(check, fromMs, toMs) }));
@@ -84,12 +88,17 @@ export const judgeRecovery = (
     const verdict = bad ? "failed" : requests === 0 ? "inconclusive" : "successful";
     if (verdict === "failed") failedOnes += 1;
     else if (verdict === "inconclusive") inconclusive += 1;
-    else successful += 1;
+    else {
+      successful += 1;
+      for (const { check, ...of } of counts) {
+        if (of.requests === 0 || !suffering.includes(check)) continue;
+        evidence.set(check, (evidence.get(check) ?? 0) + logOdds(of.requests, of.failures, check));
+      }
+    }
     measurements.push({ atMs: toMs, verdict, requests, failures });
     if (failedOnes > terms.failureLimit) return told("failed", measurements, checks);
     if (inconclusive > terms.inconclusiveLimit) return told("inconclusive", measurements, checks);
-    if (successful >= terms.count && sureOfRecovery(checks, afterMs, toMs))
-      return told("confirmed", measurements, checks);
+    if (successful >= terms.count && sureOfRecovery(evidence)) return told("confirmed", measurements, checks);
     // Successful, but never enough requests to be sure: the same limit ends it.
     if (measurements.length >= terms.count + terms.failureLimit + terms.inconclusiveLimit) {
       return told("inconclusive", measurements, checks);
@@ -98,11 +107,12 @@ export const judgeRecovery = (
   return told("pending", measurements, checks);
 };
 
-/** Every check that has traffic must be sure by itself; together they need at least one that has. */
-const sureOfRecovery = (checks: readonly RecoveryCheck[], fromMs: number, toMs: number): boolean => {
-  const counts = checks.map((check) => ({ check, ...countsOf(check, fromMs, toMs) })).filter((of) => of.requests > 0);
-  return counts.length > 0 && counts.every((of) => logOdds(of.requests, of.failures, of.check) < Math.log(luckMax));
-};
+/**
+ * Every suffering check that had traffic must be sure by itself, by its successful measurements; failed ones have the limit that was set
+ * for them.
+ */
+const sureOfRecovery = (evidence: ReadonlyMap<RecoveryCheck, number>): boolean =>
+  evidence.size > 0 && [...evidence.values()].every((odds) => odds < Math.log(luckMax));
 
 const told = (
   verdict: Recovery["verdict"],

@@ -1,4 +1,3 @@
-import type { AttributeValue } from "../telemetry/attributes.ts";
 import type { LogRecord, Span } from "../telemetry/model.ts";
 import { assemble } from "../telemetry/trace.ts";
 import type { Trace } from "../telemetry/trace.ts";
@@ -30,18 +29,13 @@ interface Held {
   bytes: number;
 }
 
-const textBytes = (value: AttributeValue): number =>
-  typeof value === "string" && value.length > 64 ? value.length : 0;
+/** Strings up to this length are mostly shared between spans; longer ones (stacks, statements) are each their own. */
+const sharedLength = 64;
 
-/** Short strings are shared between spans and cost nothing; long ones (stacks, statements) are each their own. */
 const bytesOf = (item: Span | LogRecord): number => {
-  let bytes = 320 + 24 * item.attributes.size;
-  for (const [, value] of item.attributes.entries()) bytes += textBytes(value);
-  if ("body" in item) return bytes + textBytes(item.body);
-  for (const event of item.events) {
-    bytes += 96 + 24 * event.attributes.size;
-    for (const [, value] of event.attributes.entries()) bytes += textBytes(value);
-  }
+  let bytes = 320 + 24 * item.attributes.size + item.attributes.longText(sharedLength);
+  if ("body" in item) return bytes + (typeof item.body === "string" ? item.body.length : 0);
+  for (const event of item.events) bytes += 96 + 24 * event.attributes.size + event.attributes.longText(sharedLength);
   return bytes;
 };
 
@@ -53,6 +47,9 @@ export class TelemetryWindow {
   readonly operations: OperationLog;
   readonly #limits: WindowLimits;
   readonly #held = new Map<string, Held>();
+  /** Trace ids from `#head` on, oldest first. A Map's own order would do, but finding its first entry passes all deleted ones. */
+  #order: string[] = [];
+  #head = 0;
   #bytes = 0;
   #spans = 0;
   /** Spans that were not kept because their trace was at its limit. */
@@ -98,6 +95,7 @@ export class TelemetryWindow {
     }
     const held: Held = { spans: new Map(), logs: [], firstSeenMs: nowMs, lastSeenMs: nowMs, bytes: 0 };
     this.#held.set(traceId, held);
+    this.#order.push(traceId);
     if (this.#held.size > this.#limits.tracesMax) this.#dropOldest();
     return held;
   }
@@ -109,24 +107,27 @@ export class TelemetryWindow {
   }
 
   #dropOldest(): void {
-    for (const [traceId, held] of this.#held) {
-      this.#drop(traceId, held);
-      return;
+    const traceId = this.#order[this.#head];
+    if (traceId === undefined) return;
+    this.#head += 1;
+    if (this.#head > 1024 && this.#head * 2 > this.#order.length) {
+      this.#order = this.#order.slice(this.#head);
+      this.#head = 0;
     }
-  }
-
-  #drop(traceId: string, held: Held): void {
+    const held = this.#held.get(traceId);
     this.#held.delete(traceId);
-    this.#bytes -= held.bytes;
-    this.#spans -= held.spans.size;
+    this.#bytes -= held?.bytes ?? 0;
+    this.#spans -= held?.spans.size ?? 0;
   }
 
   /** Lets go of what is older than the window. Call it every second or so. */
   expire(nowMs: number): void {
     this.operations.expire(nowMs);
-    for (const [traceId, held] of this.#held) {
-      if (held.firstSeenMs >= nowMs - this.#limits.ageMsMax) return;
-      this.#drop(traceId, held);
+    const beforeMs = nowMs - this.#limits.ageMsMax;
+    for (;;) {
+      const oldest = this.#held.get(this.#order[this.#head] ?? "");
+      if (oldest === undefined || oldest.firstSeenMs >= beforeMs) return;
+      this.#dropOldest();
     }
   }
 

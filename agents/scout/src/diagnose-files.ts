@@ -1,0 +1,103 @@
+import { timeText } from "@omega/shared/clock.ts";
+import { fail, ok } from "@omega/shared/outcome.ts";
+import type { Outcome } from "@omega/shared/outcome.ts";
+import { diagnose } from "./diagnose/diagnose.ts";
+import type { Diagnosis } from "./diagnose/diagnosis.ts";
+import { Engine } from "./engine.ts";
+import { Harvest } from "./intake/harvest.ts";
+import { readTelemetry } from "./intake/otlp-files.ts";
+import { endMs } from "./telemetry/model.ts";
+
+export interface FilesToDiagnose {
+  /** Folder of `{traces,logs,metrics}.otlp.jsonl[.gz]`. */
+  readonly incidentDir: string;
+  /** The same of a time without the fault. */
+  readonly baselineDir?: string;
+  /** When it began; without it the detectors say, as they would have then. */
+  readonly onsetMs?: number;
+  readonly sourceRoots?: readonly string[];
+}
+
+/** What `omega diagnose --json` prints. */
+export interface FileDiagnosis extends Omit<Diagnosis, "onsetMs"> {
+  readonly onset: string;
+  readonly tookMs: number;
+}
+
+const unlimited = {
+  tracesMax: Number.POSITIVE_INFINITY,
+  bytesMax: Number.POSITIVE_INFINITY,
+  ageMsMax: Number.POSITIVE_INFINITY,
+};
+
+/**
+ * Diagnoses recorded telemetry by the very code that runs live: the recording is replayed at the speed of reading, in the order in
+ * which spans ended. `nowMs` is a monotonic clock for `tookMs`. Failures are readTelemetry's, and `terminal/telemetry_empty`.
+ */
+export const diagnoseFiles = async (files: FilesToDiagnose, nowMs: () => number): Promise<Outcome<FileDiagnosis>> => {
+  const startedMs = nowMs();
+  const { baselineDir, sourceRoots = [] } = files;
+  const engine = new Engine({ window: unlimited, sourceRoots });
+  if (baselineDir !== undefined) {
+    const baseline = await readTelemetry(baselineDir);
+    if (!baseline.ok) return baseline;
+    replay(engine, baseline.value);
+  }
+  const incident = await readTelemetry(files.incidentDir);
+  if (!incident.ok) return incident;
+  if (incident.value.spans.length === 0) {
+    return fail(
+      "terminal",
+      "telemetry_empty",
+      `${files.incidentDir}: its traces hold no usable span; ${incident.value.reason}`,
+    );
+  }
+  const signalled = replay(engine, incident.value);
+  const firstMs = incident.value.spans.reduce((first, span) => Math.min(first, span.startMs), Number.POSITIVE_INFINITY);
+  const lastMs = incident.value.spans.reduce((last, span) => Math.max(last, endMs(span)), 0);
+  // With a baseline apart the whole recording is of the incident.
+  const onsetMs = files.onsetMs ?? signalled ?? (baselineDir === undefined ? undefined : firstMs);
+  if (onsetMs === undefined) return ok(nothingUnusual(firstMs, incident.value, Math.round(nowMs() - startedMs)));
+  const found = diagnose(engine.window, {
+    onsetMs,
+    nowMs: lastMs + 1,
+    affected: [],
+    sourceRoots,
+    lookBackMs: Number.POSITIVE_INFINITY,
+  });
+  const { verdict, candidates, blastRadius, traceIds, says } = found;
+  const tookMs = Math.round(nowMs() - startedMs);
+  return ok({ onset: timeText(onsetMs), verdict, candidates, blastRadius, traceIds, says, tookMs });
+};
+
+const nothingUnusual = (firstMs: number, recording: Harvest, tookMs: number): FileDiagnosis => ({
+  onset: timeText(firstMs),
+  verdict: "healthy",
+  candidates: [],
+  blastRadius: { services: [], trafficShare: 0 },
+  traceIds: [],
+  says: `The detectors find nothing unusual in ${recording.spans.length} spans.`,
+  tookMs,
+});
+
+/** Feeds a recording to the engine second by second; gives the earliest onset that a detector told. */
+const replay = (engine: Engine, recording: Harvest): number | undefined => {
+  const spans = recording.spans.toSorted((a, b) => endMs(a) - endMs(b));
+  for (const log of recording.logs) engine.window.addLog(log, log.timeMs);
+  let onsetMs: number | undefined;
+  let tickMs = Math.floor((spans[0] === undefined ? 0 : endMs(spans[0])) / 1000) * 1000 + 1000;
+  for (const span of spans) {
+    const atMs = endMs(span);
+    while (atMs >= tickMs) {
+      for (const { change, signal } of engine.detector.tick(tickMs)) {
+        if (change === "detected") onsetMs = Math.min(onsetMs ?? signal.sinceMs, signal.sinceMs);
+      }
+      // Nothing changes in a gap: the next tick is where spans go on.
+      tickMs = Math.max(tickMs + 1000, Math.floor(atMs / 1000) * 1000);
+    }
+    const piece = new Harvest();
+    piece.spans.push(span);
+    engine.ingest(piece, atMs);
+  }
+  return onsetMs;
+};
