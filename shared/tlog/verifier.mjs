@@ -274,12 +274,12 @@ function verifyConsistency(claim                  )                {
   if (!isCount(oldSize) || !isCount(newSize)) return refused("sizes must be whole numbers up to 2^53 - 1");
   if (oldSize === 0) return refused("consistency with the empty tree proves nothing");
   if (oldSize > newSize) return refused(`size ${newSize} is smaller than the older size ${oldSize}`);
-  const malformed = malformedHash([oldRoot, newRoot, ...proof]);
-  if (malformed !== undefined) return refused(malformed);
   if (oldSize === newSize) {
     if (proof.length > 0) return refused("equal sizes need an empty consistency proof");
     return equalBytes(oldRoot, newRoot) ? passed(undefined) : refused(`two different roots for size ${oldSize}`);
   }
+  const malformed = malformedHash([oldRoot, newRoot, ...proof]);
+  if (malformed !== undefined) return refused(malformed);
   const path = isPowerOfTwo(oldSize) ? [oldRoot, ...proof] : proof;
   const [seed, ...rest] = path;
   if (proof.length === 0 || seed === undefined) return refused("the consistency proof is empty");
@@ -591,10 +591,14 @@ function checkSignatures(
 
 /** One signature line over a text that ends in a newline. */
 function signatureLine(text        , signer            )         {
-  const { name, id } = signer.verifier;
+  return formatSignatureLine(signer.verifier, signer.sign(text));
+}
+
+/** The line for a signature that was made elsewhere; the bytes behind the key id. */
+function formatSignatureLine({ name, id }              , signature            )         {
   const keyId = Buffer.alloc(4);
   keyId.writeUInt32BE(id);
-  return `${signatureStart}${name} ${encodeBase64(Buffer.concat([keyId, signer.sign(text)]))}\n`;
+  return `${signatureStart}${name} ${encodeBase64(Buffer.concat([keyId, signature]))}\n`;
 }
 
 /** Signs a text, which has to be fit for a note: ending in a newline and without control characters. */
@@ -1125,7 +1129,7 @@ function foldPerfect(hashes                 )       {
 /**
  * A small text that is replaced only by whoever knows its latest version: the compare-and-set under every signature.
  *
- * Version n is the file `<folder>/<n>`. The next version is written and synced under a name of its own, then linked to
+ * Version n is the file `<folder>/<n>`, in a folder at the top. The next version is written and synced under a name of its own, then linked to
  * the name n + 1, which the file system lets exactly one writer do. A writer that slept so long that its n + 1 has been
  * reached, replaced and deleted meanwhile would find the name free again; it therefore looks for later versions after
  * linking, and whoever deletes a version linked a later one before. So of two writers that start from the same version
@@ -1166,6 +1170,8 @@ class VersionedState {
    */
   async settle()                               {
     await this.#files.makeFolder(this.#folder);
+    // The folder's own name has to last as well, or a signature would outlive the state that it was bound by.
+    await this.#files.syncFolder(".");
     for (const name of await this.#files.list(this.#folder)) {
       if (name.startsWith("draft-")) await this.#files.remove(`${this.#folder}/${name}`);
     }
@@ -1217,14 +1223,14 @@ class VersionedState {
 
 /**
  * The entries of a bundle that has to hold `width` of them, held against their tile and against every earlier partial
- * form of both. Of several problems the one of the smallest index is returned. `tilesAreSigned` tells whether the tiles
- * lead to the signed root, which settles whether an entry or its hash was changed.
+ * form of both. Of several problems the one of the smallest index is returned. `leafIsSigned` tells whether the
+ * hash that the tiles have for an entry leads to the signed root, which settles whether the entry or its hash was changed.
  */
 async function checkBundle(
   files              ,
   index        ,
   width        ,
-  tilesAreSigned                        ,
+  leafIsSigned                                     ,
 )                         {
   const bundle = await readWidest(files, "entries", index, width);
   const { entries: found, torn } = splitBundle(bundle.bytes);
@@ -1244,8 +1250,8 @@ async function checkBundle(
   const held = tile.bytes.subarray(0, width * hashBytes);
   const differs = firstDifference(expected, held);
   if (differs >= 0 && differs < Math.min(expected.length, held.length)) {
-    const file = (await tilesAreSigned()) ? bundle.path : tile.path;
-    report(Math.floor(differs / hashBytes), file, "entry and hash do not match");
+    const at = Math.floor(differs / hashBytes);
+    report(at, (await leafIsSigned(first + at)) ? bundle.path : tile.path, "entry and hash do not match");
   } else if (held.length < width * hashBytes) {
     report(Math.floor(held.length / hashBytes), tile.path, tile.complete ? "ends before its last hash" : "is missing");
   } else if (tile.exact && tile.bytes.length > held.length) {
@@ -1272,12 +1278,12 @@ async function checkBundle(
 /** A tile of level 1 or above and its earlier partial forms, held against the hashes that follow from the entries. */
 async function checkHashes(
   files              ,
-  { level, index, width }                                                                            ,
+  { level, index, width }          ,
   expected            ,
 )                               {
   const tile = await readWidest(files, level, index, width);
   const at = firstDifference(expected, tile.exact ? tile.bytes : tile.bytes.subarray(0, expected.length));
-  const entryOf = (hash        )         => (index * tileWidth + hash) * tileWidth ** level;
+  const entryOf = (hash        )         => (index * tileWidth + hash) * tileWidth ** Number(level);
   if (at >= 0) {
     const hash = Math.min(Math.floor(at / hashBytes), width - 1);
     const reason = tile.complete ? "does not hold the hashes of the tiles below" : "is missing";
@@ -1424,20 +1430,24 @@ async function walkEntries(
   signed                                                ,
 )                               {
   const { files } = options;
-  const tilesAreSigned = async ()                   => {
-    const root                = await new TileTree(files, signed.size).root();
-    return root.ok && equalBytes(root.value, signed.root);
+  const leafIsSigned = async (index        )                   => {
+    const tree = new TileTree(files, signed.size);
+    const [leaf, proof] = [await tree.leaf(index), await tree.inclusionProof(index)];
+    if (!leaf.ok || !proof.ok) return false;
+    return verifyInclusion({ index, ...signed, leaf: leaf.value, proof: proof.value }).ok;
   };
   let frontier = emptyFrontier;
   for (let index = 0; index * tileWidth < extent; index++) {
-    const bundle = await checkBundle(files, index, widthOfTile(extent, index), tilesAreSigned);
+    const bundle = await checkBundle(files, index, widthOfTile(extent, index), leafIsSigned);
     if (bundle.problem !== undefined) return bundle.problem;
     const unfit = await checkEntries(options, index * tileWidth, bundle.entries);
     if (unfit !== undefined) return unfit;
-    const step = await advance(files, frontier, bundle.entries, anchors, extent);
+    const step = await advance(files, frontier, bundle.entries, anchors);
     if (step.problem !== undefined) return step.problem;
     frontier = step.frontier;
   }
+  const unfinished = await checkUnfinished(files, frontier);
+  if (unfinished !== undefined) return unfinished;
   const ahead = anchors.find(({ size }) => size > extent);
   if (ahead === undefined) return undefined;
   const reason = `${ahead.file} was signed for ${ahead.size} entries, the log ends after ${extent}`;
@@ -1464,8 +1474,7 @@ async function advance(
   start          ,
   entries                       ,
   anchors                   ,
-  extent        ,
-)                                                                       {
+)                                                                                   {
   const end = start.size + entries.length;
   const leaves = entries.map(hashLeaf);
   const stops = new Set(anchors.map(({ size }) => size).filter((size) => size > start.size && size <= end));
@@ -1475,8 +1484,8 @@ async function advance(
     const [from, to] = [frontier.size - start.size, stop - start.size];
     const { next, files: added } = extend(frontier, entries.slice(from, to), leaves.slice(from, to));
     frontier = next;
-    // Partial tiles of the sizes in between are old files, looked at when their full tile is.
-    grown.push(...added.filter(({ name }) => name.width === tileWidth || stop === extent));
+    // Those of level 0 have been held against their entries already; partial ones are looked at when they are finished.
+    grown.push(...added.filter(({ name }) => isAboveLeaves(name) && name.width === tileWidth));
     const root = frontier.range.root();
     const broken = anchors.find((anchor) => anchor.size === stop && !equalBytes(anchor.root, root));
     if (broken !== undefined) {
@@ -1484,12 +1493,31 @@ async function advance(
       return { frontier, problem: { size: stop, file: broken.file, reason } };
     }
   }
-  for (const { name, bytes } of grown) {
-    if (name.level === "entries" || name.level === 0) continue;
-    const problem = await checkHashes(files, { ...name, level: name.level }, bytes);
-    if (problem !== undefined) return { frontier, problem };
+  return { frontier, problem: await checkTiles(files, grown) };
+}
+
+function isAboveLeaves({ level }          )          {
+  return level !== "entries" && level > 0;
+}
+
+/** The partial tiles above level 0 with which the log ends. */
+async function checkUnfinished(files              , { size, levels }          )                               {
+  const tiles = levels.map((hashes, level) => ({
+    name: { level, index: Math.floor(size / tileWidth ** (level + 1)), width: hashes.length },
+    bytes: formatTile(hashes),
+  }));
+  return checkTiles(
+    files,
+    tiles.filter(({ name }) => isAboveLeaves(name) && name.width > 0),
+  );
+}
+
+async function checkTiles(files              , tiles                     )                               {
+  for (const { name, bytes } of tiles) {
+    const problem = await checkHashes(files, name, bytes);
+    if (problem !== undefined) return problem;
   }
-  return { frontier };
+  return undefined;
 }
 
 // verifier-main.ts

@@ -118,10 +118,14 @@ export function checkSignatures(
 
 /** One signature line over a text that ends in a newline. */
 export function signatureLine(text: string, signer: NoteSigner): string {
-  const { name, id } = signer.verifier;
+  return formatSignatureLine(signer.verifier, signer.sign(text));
+}
+
+/** The line for a signature that was made elsewhere; the bytes behind the key id. */
+export function formatSignatureLine({ name, id }: NoteVerifier, signature: Uint8Array): string {
   const keyId = Buffer.alloc(4);
   keyId.writeUInt32BE(id);
-  return `${signatureStart}${name} ${encodeBase64(Buffer.concat([keyId, signer.sign(text)]))}\n`;
+  return `${signatureStart}${name} ${encodeBase64(Buffer.concat([keyId, signature]))}\n`;
 }
 
 /** Signs a text, which has to be fit for a note: ending in a newline and without control characters. */
