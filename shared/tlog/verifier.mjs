@@ -579,9 +579,10 @@ function checkSignatures(
   const signedBy                                                         = [];
   for (const signature of signatures) {
     const candidates = known.filter(({ name, id }) => name === signature.name && id === signature.id);
-    const [verifier, twin] = candidates;
+    const [verifier] = candidates;
     if (verifier === undefined) continue;
-    if (twin !== undefined) return refused(`two known keys share the name and key id of ${verifier.name}`);
+    const isAmbiguous = candidates.some(({ publicKey }) => !equalBytes(publicKey, verifier.publicKey));
+    if (isAmbiguous) return refused(`two known keys share the name and key id of ${verifier.name}`);
     if (!verifier.verify(text, signature.signature))
       return refused(`the signature of ${verifier.name} does not verify`);
     if (!signedBy.some((earlier) => earlier.verifier === verifier)) signedBy.push({ verifier, signature });
@@ -811,8 +812,7 @@ function openWitnessed(
   logs                          = [],
 )                            {
   const known = [...policy.logs, ...policy.witnesses].map(({ verifier }) => verifier);
-  const others = logs.filter((log) => !known.some(({ name, id }) => name === log.name && id === log.id));
-  const opened = openCheckpoint(bytes, [...known, ...others]);
+  const opened = openCheckpoint(bytes, [...known, ...logs]);
   if (!opened.ok) return opened;
   const cosigners = new Set(opened.value.note.signedBy.map(({ verifier }) => verifier));
   if (isQuorum(policy.quorum, cosigners)) return opened;
@@ -1246,7 +1246,8 @@ async function checkBundle(
     report(width - 1, bundle.path, "goes on after its last entry");
   }
   const tile = await readWidest(files, 0, index, width);
-  const expected = formatTile(entries.map(hashLeaf));
+  const leaves = entries.map(hashLeaf);
+  const expected = formatTile(leaves);
   const held = tile.bytes.subarray(0, width * hashBytes);
   const differs = firstDifference(expected, held);
   if (differs >= 0 && differs < Math.min(expected.length, held.length)) {
@@ -1272,7 +1273,7 @@ async function checkBundle(
       report(Math.min(Math.floor(at / hashBytes), count - 1), path, "differs from the tile that followed it");
   }
   const [problem] = problems.toSorted((a, b) => (a.index ?? 0) - (b.index ?? 0));
-  return { entries, problem };
+  return { entries, leaves, problem };
 }
 
 /** A tile of level 1 or above and its earlier partial forms, held against the hashes that follow from the entries. */
@@ -1439,10 +1440,15 @@ async function walkEntries(
   let frontier = emptyFrontier;
   for (let index = 0; index * tileWidth < extent; index++) {
     const bundle = await checkBundle(files, index, widthOfTile(extent, index), leafIsSigned);
-    if (bundle.problem !== undefined) return bundle.problem;
+    if (bundle.problem !== undefined) {
+      // What is signed for sizes before the bad entry comes first: there, too, something may be wrong.
+      const end = (bundle.problem.index ?? 0) - index * tileWidth;
+      const sound = { entries: bundle.entries.slice(0, end), leaves: bundle.leaves.slice(0, end) };
+      return (await advance(files, frontier, sound, anchors)).problem ?? bundle.problem;
+    }
     const unfit = await checkEntries(options, index * tileWidth, bundle.entries);
     if (unfit !== undefined) return unfit;
-    const step = await advance(files, frontier, bundle.entries, anchors);
+    const step = await advance(files, frontier, bundle, anchors);
     if (step.problem !== undefined) return step.problem;
     frontier = step.frontier;
   }
@@ -1472,11 +1478,10 @@ async function checkEntries(
 async function advance(
   files              ,
   start          ,
-  entries                       ,
+  { entries, leaves }                                           ,
   anchors                   ,
 )                                                                                   {
   const end = start.size + entries.length;
-  const leaves = entries.map(hashLeaf);
   const stops = new Set(anchors.map(({ size }) => size).filter((size) => size > start.size && size <= end));
   const grown             = [];
   let frontier = start;

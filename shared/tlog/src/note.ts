@@ -1,5 +1,5 @@
 import { type Checked, passed, refused } from "./checked.ts";
-import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from "./encoding.ts";
+import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8, equalBytes } from "./encoding.ts";
 import { hasControlCharacter, isKeyName, type NoteSigner, type NoteVerifier } from "./note-key.ts";
 
 /**
@@ -106,9 +106,10 @@ export function checkSignatures(
   const signedBy: { verifier: NoteVerifier; signature: NoteSignature }[] = [];
   for (const signature of signatures) {
     const candidates = known.filter(({ name, id }) => name === signature.name && id === signature.id);
-    const [verifier, twin] = candidates;
+    const [verifier] = candidates;
     if (verifier === undefined) continue;
-    if (twin !== undefined) return refused(`two known keys share the name and key id of ${verifier.name}`);
+    const isAmbiguous = candidates.some(({ publicKey }) => !equalBytes(publicKey, verifier.publicKey));
+    if (isAmbiguous) return refused(`two known keys share the name and key id of ${verifier.name}`);
     if (!verifier.verify(text, signature.signature))
       return refused(`the signature of ${verifier.name} does not verify`);
     if (!signedBy.some((earlier) => earlier.verifier === verifier)) signedBy.push({ verifier, signature });

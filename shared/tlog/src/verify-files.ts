@@ -1,6 +1,6 @@
 import type { FolderReader } from "./disk-reader.ts";
 import { firstDifference } from "./encoding.ts";
-import { hashBytes, hashLeaf } from "./merkle.ts";
+import { type Hash, hashBytes, hashLeaf } from "./merkle.ts";
 import {
   formatBundle,
   formatTile,
@@ -25,6 +25,8 @@ export interface Problem {
 
 export interface CheckedBundle {
   readonly entries: readonly Uint8Array[];
+  /** Their hashes. */
+  readonly leaves: readonly Hash[];
   readonly problem?: Problem | undefined;
 }
 
@@ -53,7 +55,8 @@ export async function checkBundle(
     report(width - 1, bundle.path, "goes on after its last entry");
   }
   const tile = await readWidest(files, 0, index, width);
-  const expected = formatTile(entries.map(hashLeaf));
+  const leaves = entries.map(hashLeaf);
+  const expected = formatTile(leaves);
   const held = tile.bytes.subarray(0, width * hashBytes);
   const differs = firstDifference(expected, held);
   if (differs >= 0 && differs < Math.min(expected.length, held.length)) {
@@ -79,7 +82,7 @@ export async function checkBundle(
       report(Math.min(Math.floor(at / hashBytes), count - 1), path, "differs from the tile that followed it");
   }
   const [problem] = problems.toSorted((a, b) => (a.index ?? 0) - (b.index ?? 0));
-  return { entries, problem };
+  return { entries, leaves, problem };
 }
 
 /** A tile of level 1 or above and its earlier partial forms, held against the hashes that follow from the entries. */

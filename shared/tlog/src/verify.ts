@@ -3,13 +3,13 @@ import { openCheckpoint, type OpenedCheckpoint, parseUnsigned } from "./checkpoi
 import type { FolderReader } from "./disk-reader.ts";
 import { encodeBase64, equalBytes } from "./encoding.ts";
 import { emptyFrontier, extend, type Frontier, type TileFile } from "./frontier.ts";
-import { type Hash, hashLeaf, verifyInclusion } from "./merkle.ts";
+import { type Hash, verifyInclusion } from "./merkle.ts";
 import type { NoteVerifier } from "./note-key.ts";
 import { openWitnessed, type Policy } from "./policy.ts";
 import { versionNumbers } from "./state.ts";
 import { TileTree } from "./tile-tree.ts";
 import { formatTile, type TileName, tilePath, tileWidth, widthOfTile } from "./tiles.ts";
-import { checkBundle, checkHashes, type Problem } from "./verify-files.ts";
+import { checkBundle, type CheckedBundle, checkHashes, type Problem } from "./verify-files.ts";
 
 /**
  * Verifies a log from nothing but its folder: every entry, every tile, every root that anybody signed.
@@ -141,10 +141,15 @@ async function walkEntries(
   let frontier = emptyFrontier;
   for (let index = 0; index * tileWidth < extent; index++) {
     const bundle = await checkBundle(files, index, widthOfTile(extent, index), leafIsSigned);
-    if (bundle.problem !== undefined) return bundle.problem;
+    if (bundle.problem !== undefined) {
+      // What is signed for sizes before the bad entry comes first: there, too, something may be wrong.
+      const end = (bundle.problem.index ?? 0) - index * tileWidth;
+      const sound = { entries: bundle.entries.slice(0, end), leaves: bundle.leaves.slice(0, end) };
+      return (await advance(files, frontier, sound, anchors)).problem ?? bundle.problem;
+    }
     const unfit = await checkEntries(options, index * tileWidth, bundle.entries);
     if (unfit !== undefined) return unfit;
-    const step = await advance(files, frontier, bundle.entries, anchors);
+    const step = await advance(files, frontier, bundle, anchors);
     if (step.problem !== undefined) return step.problem;
     frontier = step.frontier;
   }
@@ -174,11 +179,10 @@ async function checkEntries(
 async function advance(
   files: FolderReader,
   start: Frontier,
-  entries: readonly Uint8Array[],
+  { entries, leaves }: Pick<CheckedBundle, "entries" | "leaves">,
   anchors: readonly Anchor[],
 ): Promise<{ readonly frontier: Frontier; readonly problem?: Problem | undefined }> {
   const end = start.size + entries.length;
-  const leaves = entries.map(hashLeaf);
   const stops = new Set(anchors.map(({ size }) => size).filter((size) => size > start.size && size <= end));
   const grown: TileFile[] = [];
   let frontier = start;
