@@ -4,7 +4,8 @@
 // Licensed under Apache-2.0.
 
 import { createPrivateKey, createPublicKey, hash, randomBytes, sign, verify } from "node:crypto";
-import { readFile, readdir } from "node:fs/promises";
+import { readFileSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -994,7 +995,7 @@ function partialFiles({ size, levels, entries }          , changed              
 
 /** Reading side of a folder. Paths are relative to it, with `/` between names. */
 
-/** `FolderReader` over a folder of this machine. */
+/** `FolderReader` over a folder of this machine. Its files are small, so they are read at once. */
 class DiskReader                         {
            root        ;
 
@@ -1003,19 +1004,19 @@ class DiskReader                         {
   }
 
   async read(path        )                                  {
-    return absentAs(undefined, readFile(join(this.root, path)));
+    return unlessAbsent(() => readFileSync(join(this.root, path)));
   }
 
   async list(folder        )                    {
-    return absentAs([], readdir(join(this.root, folder)));
+    return unlessAbsent(() => readdirSync(join(this.root, folder))) ?? [];
   }
 }
 
-async function absentAs   (value   , work            )             {
+function unlessAbsent   (work         )                {
   try {
-    return await work;
+    return work();
   } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return value;
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
     throw error;
   }
 }
