@@ -1,5 +1,6 @@
-import { writeSync } from "node:fs";
+import { existsSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { entryAt } from "./crash-sweep.ts";
 import { DiskFiles } from "./files.ts";
 import { parseSignerKey } from "./note-key.ts";
@@ -26,7 +27,9 @@ class DeadlyFiles extends DiskFiles {
   override syncFolder = (path: string): Promise<void> => this.#next(() => super.syncFolder(path));
   override link = (from: string, to: string): Promise<boolean> => this.#next(() => super.link(from, to));
   override rename = (from: string, to: string): Promise<void> => this.#next(() => super.rename(from, to));
-  override remove = (path: string): Promise<void> => this.#next(() => super.remove(path));
+  override remove = async (path: string): Promise<void> => {
+    if (existsSync(join(this.root, path))) await this.#next(() => super.remove(path));
+  };
 
   async #next<T>(work: () => Promise<T>): Promise<T> {
     this.#left--;
