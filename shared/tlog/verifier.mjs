@@ -1137,6 +1137,8 @@ function foldPerfect(hashes                 )       {
  * at most one is ever told that it won.
  */
 
+/** One version of the text. */
+
 /** The latest version, or `undefined` before the first. */
 async function latestVersion(files              , folder        )                               {
   const [number] = await versionNumbers(files, folder);
@@ -1355,6 +1357,8 @@ function entryStarts(entries                       )           {
  * at the smallest index where entries and tiles disagree, and where they agree with each other but not with a signature,
  * at the smallest signed size.
  */
+
+/** What to verify, and against whose word. */
 
 /** A size whose root somebody is bound to, and the file that says so. */
 

@@ -12,6 +12,8 @@ import { verifyLog } from "./verify.ts";
  * Stops a writer at every single step that it makes on the disk, in every way that a disk can take it, and looks at what
  * is left. A kit for tests: `sweepCrashes` for the loss of power, `sweepFullDisk` for a disk that fills up.
  */
+
+/** How many cases were tried, and in how many every promise held. */
 export interface Sweep {
   readonly tried: number;
   readonly held: number;

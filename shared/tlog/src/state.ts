@@ -11,6 +11,8 @@ import type { Files } from "./files.ts";
  * linking, and whoever deletes a version linked a later one before. So of two writers that start from the same version
  * at most one is ever told that it won.
  */
+
+/** One version of the text. */
 export interface Version {
   /** Counts from 1. */
   readonly number: number;

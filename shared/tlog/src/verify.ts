@@ -18,6 +18,8 @@ import { checkBundle, type CheckedBundle, checkHashes, type Problem } from "./ve
  * at the smallest index where entries and tiles disagree, and where they agree with each other but not with a signature,
  * at the smallest signed size.
  */
+
+/** What to verify, and against whose word. */
 export interface VerifyOptions {
   readonly files: FolderReader;
   /** Keys of the log; those of the policy's logs count as well. */
