@@ -4,7 +4,8 @@
 // Licensed under Apache-2.0.
 
 import { createPrivateKey, createPublicKey, hash, randomBytes, sign, verify } from "node:crypto";
-import { readFile, readdir } from "node:fs/promises";
+import { readFileSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -274,12 +275,12 @@ function verifyConsistency(claim                  )                {
   if (!isCount(oldSize) || !isCount(newSize)) return refused("sizes must be whole numbers up to 2^53 - 1");
   if (oldSize === 0) return refused("consistency with the empty tree proves nothing");
   if (oldSize > newSize) return refused(`size ${newSize} is smaller than the older size ${oldSize}`);
-  const malformed = malformedHash([oldRoot, newRoot, ...proof]);
-  if (malformed !== undefined) return refused(malformed);
   if (oldSize === newSize) {
     if (proof.length > 0) return refused("equal sizes need an empty consistency proof");
     return equalBytes(oldRoot, newRoot) ? passed(undefined) : refused(`two different roots for size ${oldSize}`);
   }
+  const malformed = malformedHash([oldRoot, newRoot, ...proof]);
+  if (malformed !== undefined) return refused(malformed);
   const path = isPowerOfTwo(oldSize) ? [oldRoot, ...proof] : proof;
   const [seed, ...rest] = path;
   if (proof.length === 0 || seed === undefined) return refused("the consistency proof is empty");
@@ -579,9 +580,10 @@ function checkSignatures(
   const signedBy                                                         = [];
   for (const signature of signatures) {
     const candidates = known.filter(({ name, id }) => name === signature.name && id === signature.id);
-    const [verifier, twin] = candidates;
+    const [verifier] = candidates;
     if (verifier === undefined) continue;
-    if (twin !== undefined) return refused(`two known keys share the name and key id of ${verifier.name}`);
+    const isAmbiguous = candidates.some(({ publicKey }) => !equalBytes(publicKey, verifier.publicKey));
+    if (isAmbiguous) return refused(`two known keys share the name and key id of ${verifier.name}`);
     if (!verifier.verify(text, signature.signature))
       return refused(`the signature of ${verifier.name} does not verify`);
     if (!signedBy.some((earlier) => earlier.verifier === verifier)) signedBy.push({ verifier, signature });
@@ -591,10 +593,14 @@ function checkSignatures(
 
 /** One signature line over a text that ends in a newline. */
 function signatureLine(text        , signer            )         {
-  const { name, id } = signer.verifier;
+  return formatSignatureLine(signer.verifier, signer.sign(text));
+}
+
+/** The line for a signature that was made elsewhere; the bytes behind the key id. */
+function formatSignatureLine({ name, id }              , signature            )         {
   const keyId = Buffer.alloc(4);
   keyId.writeUInt32BE(id);
-  return `${signatureStart}${name} ${encodeBase64(Buffer.concat([keyId, signer.sign(text)]))}\n`;
+  return `${signatureStart}${name} ${encodeBase64(Buffer.concat([keyId, signature]))}\n`;
 }
 
 /** Signs a text, which has to be fit for a note: ending in a newline and without control characters. */
@@ -807,8 +813,7 @@ function openWitnessed(
   logs                          = [],
 )                            {
   const known = [...policy.logs, ...policy.witnesses].map(({ verifier }) => verifier);
-  const others = logs.filter((log) => !known.some(({ name, id }) => name === log.name && id === log.id));
-  const opened = openCheckpoint(bytes, [...known, ...others]);
+  const opened = openCheckpoint(bytes, [...known, ...logs]);
   if (!opened.ok) return opened;
   const cosigners = new Set(opened.value.note.signedBy.map(({ verifier }) => verifier));
   if (isQuorum(policy.quorum, cosigners)) return opened;
@@ -990,7 +995,7 @@ function partialFiles({ size, levels, entries }          , changed              
 
 /** Reading side of a folder. Paths are relative to it, with `/` between names. */
 
-/** `FolderReader` over a folder of this machine. */
+/** `FolderReader` over a folder of this machine. Its files are small, so they are read at once. */
 class DiskReader                         {
            root        ;
 
@@ -999,19 +1004,19 @@ class DiskReader                         {
   }
 
   async read(path        )                                  {
-    return absentAs(undefined, readFile(join(this.root, path)));
+    return unlessAbsent(() => readFileSync(join(this.root, path)));
   }
 
   async list(folder        )                    {
-    return absentAs([], readdir(join(this.root, folder)));
+    return unlessAbsent(() => readdirSync(join(this.root, folder))) ?? [];
   }
 }
 
-async function absentAs   (value   , work            )             {
+function unlessAbsent   (work         )                {
   try {
-    return await work;
+    return work();
   } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return value;
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
     throw error;
   }
 }
@@ -1125,12 +1130,14 @@ function foldPerfect(hashes                 )       {
 /**
  * A small text that is replaced only by whoever knows its latest version: the compare-and-set under every signature.
  *
- * Version n is the file `<folder>/<n>`. The next version is written and synced under a name of its own, then linked to
+ * Version n is the file `<folder>/<n>`, in a folder at the top. The next version is written and synced under a name of its own, then linked to
  * the name n + 1, which the file system lets exactly one writer do. A writer that slept so long that its n + 1 has been
  * reached, replaced and deleted meanwhile would find the name free again; it therefore looks for later versions after
  * linking, and whoever deletes a version linked a later one before. So of two writers that start from the same version
  * at most one is ever told that it won.
  */
+
+/** One version of the text. */
 
 /** The latest version, or `undefined` before the first. */
 async function latestVersion(files              , folder        )                               {
@@ -1166,6 +1173,8 @@ class VersionedState {
    */
   async settle()                               {
     await this.#files.makeFolder(this.#folder);
+    // The folder's own name has to last as well, or a signature would outlive the state that it was bound by.
+    await this.#files.syncFolder(".");
     for (const name of await this.#files.list(this.#folder)) {
       if (name.startsWith("draft-")) await this.#files.remove(`${this.#folder}/${name}`);
     }
@@ -1217,14 +1226,14 @@ class VersionedState {
 
 /**
  * The entries of a bundle that has to hold `width` of them, held against their tile and against every earlier partial
- * form of both. Of several problems the one of the smallest index is returned. `tilesAreSigned` tells whether the tiles
- * lead to the signed root, which settles whether an entry or its hash was changed.
+ * form of both. Of several problems the one of the smallest index is returned. `leafIsSigned` tells whether the
+ * hash that the tiles have for an entry leads to the signed root, which settles whether the entry or its hash was changed.
  */
 async function checkBundle(
   files              ,
   index        ,
   width        ,
-  tilesAreSigned                        ,
+  leafIsSigned                                     ,
 )                         {
   const bundle = await readWidest(files, "entries", index, width);
   const { entries: found, torn } = splitBundle(bundle.bytes);
@@ -1240,12 +1249,13 @@ async function checkBundle(
     report(width - 1, bundle.path, "goes on after its last entry");
   }
   const tile = await readWidest(files, 0, index, width);
-  const expected = formatTile(entries.map(hashLeaf));
+  const leaves = entries.map(hashLeaf);
+  const expected = formatTile(leaves);
   const held = tile.bytes.subarray(0, width * hashBytes);
   const differs = firstDifference(expected, held);
   if (differs >= 0 && differs < Math.min(expected.length, held.length)) {
-    const file = (await tilesAreSigned()) ? bundle.path : tile.path;
-    report(Math.floor(differs / hashBytes), file, "entry and hash do not match");
+    const at = Math.floor(differs / hashBytes);
+    report(at, (await leafIsSigned(first + at)) ? bundle.path : tile.path, "entry and hash do not match");
   } else if (held.length < width * hashBytes) {
     report(Math.floor(held.length / hashBytes), tile.path, tile.complete ? "ends before its last hash" : "is missing");
   } else if (tile.exact && tile.bytes.length > held.length) {
@@ -1266,18 +1276,18 @@ async function checkBundle(
       report(Math.min(Math.floor(at / hashBytes), count - 1), path, "differs from the tile that followed it");
   }
   const [problem] = problems.toSorted((a, b) => (a.index ?? 0) - (b.index ?? 0));
-  return { entries, problem };
+  return { entries, leaves, problem };
 }
 
 /** A tile of level 1 or above and its earlier partial forms, held against the hashes that follow from the entries. */
 async function checkHashes(
   files              ,
-  { level, index, width }                                                                            ,
+  { level, index, width }          ,
   expected            ,
 )                               {
   const tile = await readWidest(files, level, index, width);
   const at = firstDifference(expected, tile.exact ? tile.bytes : tile.bytes.subarray(0, expected.length));
-  const entryOf = (hash        )         => (index * tileWidth + hash) * tileWidth ** level;
+  const entryOf = (hash        )         => (index * tileWidth + hash) * tileWidth ** Number(level);
   if (at >= 0) {
     const hash = Math.min(Math.floor(at / hashBytes), width - 1);
     const reason = tile.complete ? "does not hold the hashes of the tiles below" : "is missing";
@@ -1347,6 +1357,8 @@ function entryStarts(entries                       )           {
  * at the smallest index where entries and tiles disagree, and where they agree with each other but not with a signature,
  * at the smallest signed size.
  */
+
+/** What to verify, and against whose word. */
 
 /** A size whose root somebody is bound to, and the file that says so. */
 
@@ -1424,20 +1436,29 @@ async function walkEntries(
   signed                                                ,
 )                               {
   const { files } = options;
-  const tilesAreSigned = async ()                   => {
-    const root                = await new TileTree(files, signed.size).root();
-    return root.ok && equalBytes(root.value, signed.root);
+  const leafIsSigned = async (index        )                   => {
+    const tree = new TileTree(files, signed.size);
+    const [leaf, proof] = [await tree.leaf(index), await tree.inclusionProof(index)];
+    if (!leaf.ok || !proof.ok) return false;
+    return verifyInclusion({ index, ...signed, leaf: leaf.value, proof: proof.value }).ok;
   };
   let frontier = emptyFrontier;
   for (let index = 0; index * tileWidth < extent; index++) {
-    const bundle = await checkBundle(files, index, widthOfTile(extent, index), tilesAreSigned);
-    if (bundle.problem !== undefined) return bundle.problem;
+    const bundle = await checkBundle(files, index, widthOfTile(extent, index), leafIsSigned);
+    if (bundle.problem !== undefined) {
+      // What is signed for sizes before the bad entry comes first: there, too, something may be wrong.
+      const end = (bundle.problem.index ?? 0) - index * tileWidth;
+      const sound = { entries: bundle.entries.slice(0, end), leaves: bundle.leaves.slice(0, end) };
+      return (await advance(files, frontier, sound, anchors)).problem ?? bundle.problem;
+    }
     const unfit = await checkEntries(options, index * tileWidth, bundle.entries);
     if (unfit !== undefined) return unfit;
-    const step = await advance(files, frontier, bundle.entries, anchors, extent);
+    const step = await advance(files, frontier, bundle, anchors);
     if (step.problem !== undefined) return step.problem;
     frontier = step.frontier;
   }
+  const unfinished = await checkUnfinished(files, frontier);
+  if (unfinished !== undefined) return unfinished;
   const ahead = anchors.find(({ size }) => size > extent);
   if (ahead === undefined) return undefined;
   const reason = `${ahead.file} was signed for ${ahead.size} entries, the log ends after ${extent}`;
@@ -1462,12 +1483,10 @@ async function checkEntries(
 async function advance(
   files              ,
   start          ,
-  entries                       ,
+  { entries, leaves }                                           ,
   anchors                   ,
-  extent        ,
-)                                                                       {
+)                                                                                   {
   const end = start.size + entries.length;
-  const leaves = entries.map(hashLeaf);
   const stops = new Set(anchors.map(({ size }) => size).filter((size) => size > start.size && size <= end));
   const grown             = [];
   let frontier = start;
@@ -1475,8 +1494,8 @@ async function advance(
     const [from, to] = [frontier.size - start.size, stop - start.size];
     const { next, files: added } = extend(frontier, entries.slice(from, to), leaves.slice(from, to));
     frontier = next;
-    // Partial tiles of the sizes in between are old files, looked at when their full tile is.
-    grown.push(...added.filter(({ name }) => name.width === tileWidth || stop === extent));
+    // Those of level 0 have been held against their entries already; partial ones are looked at when they are finished.
+    grown.push(...added.filter(({ name }) => isAboveLeaves(name) && name.width === tileWidth));
     const root = frontier.range.root();
     const broken = anchors.find((anchor) => anchor.size === stop && !equalBytes(anchor.root, root));
     if (broken !== undefined) {
@@ -1484,12 +1503,31 @@ async function advance(
       return { frontier, problem: { size: stop, file: broken.file, reason } };
     }
   }
-  for (const { name, bytes } of grown) {
-    if (name.level === "entries" || name.level === 0) continue;
-    const problem = await checkHashes(files, { ...name, level: name.level }, bytes);
-    if (problem !== undefined) return { frontier, problem };
+  return { frontier, problem: await checkTiles(files, grown) };
+}
+
+function isAboveLeaves({ level }          )          {
+  return level !== "entries" && level > 0;
+}
+
+/** The partial tiles above level 0 with which the log ends. */
+async function checkUnfinished(files              , { size, levels }          )                               {
+  const tiles = levels.map((hashes, level) => ({
+    name: { level, index: Math.floor(size / tileWidth ** (level + 1)), width: hashes.length },
+    bytes: formatTile(hashes),
+  }));
+  return checkTiles(
+    files,
+    tiles.filter(({ name }) => isAboveLeaves(name) && name.width > 0),
+  );
+}
+
+async function checkTiles(files              , tiles                     )                               {
+  for (const { name, bytes } of tiles) {
+    const problem = await checkHashes(files, name, bytes);
+    if (problem !== undefined) return problem;
   }
-  return { frontier };
+  return undefined;
 }
 
 // verifier-main.ts

@@ -15,11 +15,11 @@ export class PowerLoss extends Error {
 
 /**
  * What happens at step `at` (the first is 1): the power goes before it is applied, after, or halfway through a write; or
- * the disk is full, once.
+ * the disk has no room, once, and either did nothing (`refused`) or did a part of it all the same (`full`).
  */
 export interface Fault {
   readonly at: number;
-  readonly kind: "before" | "after" | "torn" | "full";
+  readonly kind: "before" | "after" | "torn" | "full" | "refused";
 }
 
 /** What a crash does with something that was not synced. `choose(n)` gives a number from 0 to n - 1. */
@@ -155,8 +155,9 @@ export class CrashFiles implements Files {
     this.steps++;
     const kind = this.#fault?.at === this.steps ? this.#fault.kind : undefined;
     if (kind === "torn" || kind === "full") tear();
-    else if (kind !== "before") apply();
-    if (kind === "full") throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    else if (kind !== "before" && kind !== "refused") apply();
+    if (kind === "full" || kind === "refused")
+      throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     if (kind === undefined) return;
     this.#isOff = true;
     throw new PowerLoss();

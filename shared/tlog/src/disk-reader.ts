@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TileSource } from "./tile-tree.ts";
 
@@ -8,7 +8,7 @@ export interface FolderReader extends TileSource {
   list(folder: string): Promise<string[]>;
 }
 
-/** `FolderReader` over a folder of this machine. */
+/** `FolderReader` over a folder of this machine. Its files are small, so they are read at once. */
 export class DiskReader implements FolderReader {
   readonly root: string;
 
@@ -17,19 +17,19 @@ export class DiskReader implements FolderReader {
   }
 
   async read(path: string): Promise<Uint8Array | undefined> {
-    return absentAs(undefined, readFile(join(this.root, path)));
+    return unlessAbsent(() => readFileSync(join(this.root, path)));
   }
 
   async list(folder: string): Promise<string[]> {
-    return absentAs([], readdir(join(this.root, folder)));
+    return unlessAbsent(() => readdirSync(join(this.root, folder))) ?? [];
   }
 }
 
-async function absentAs<T>(value: T, work: Promise<T>): Promise<T> {
+function unlessAbsent<T>(work: () => T): T | undefined {
   try {
-    return await work;
+    return work();
   } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return value;
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
     throw error;
   }
 }

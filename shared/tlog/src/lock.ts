@@ -11,6 +11,8 @@ import type { Files } from "./files.ts";
  * This is politeness, not the safety: between judging a lock stale and replacing it there is always a gap. What keeps
  * two histories from being signed is the compare-and-set of `state.ts`; the lock keeps the loser from getting that far.
  */
+
+/** The process that holds a lock. */
 export interface Holder {
   readonly pid: number;
   /** Start of the process in clock ticks since boot, so that a reused pid is not taken for the holder; "" if unknown. */

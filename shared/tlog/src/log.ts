@@ -24,6 +24,8 @@ import { entryBytesMax, partialFolder, splitBundle, tilePath, tileWidth, widthOf
  * root are persisted by compare-and-set; only then the checkpoint is signed, synced and renamed over the old one. The
  * entries are acknowledged once that name is synced.
  */
+
+/** What an append did. */
 export interface Appended {
   /** Index of the first entry of the batch. */
   readonly first: number;

@@ -1,5 +1,5 @@
 import { type Checked, passed, refused } from "./checked.ts";
-import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8 } from "./encoding.ts";
+import { decodeBase64, decodeUtf8, encodeBase64, encodeUtf8, equalBytes } from "./encoding.ts";
 import { hasControlCharacter, isKeyName, type NoteSigner, type NoteVerifier } from "./note-key.ts";
 
 /**
@@ -106,9 +106,10 @@ export function checkSignatures(
   const signedBy: { verifier: NoteVerifier; signature: NoteSignature }[] = [];
   for (const signature of signatures) {
     const candidates = known.filter(({ name, id }) => name === signature.name && id === signature.id);
-    const [verifier, twin] = candidates;
+    const [verifier] = candidates;
     if (verifier === undefined) continue;
-    if (twin !== undefined) return refused(`two known keys share the name and key id of ${verifier.name}`);
+    const isAmbiguous = candidates.some(({ publicKey }) => !equalBytes(publicKey, verifier.publicKey));
+    if (isAmbiguous) return refused(`two known keys share the name and key id of ${verifier.name}`);
     if (!verifier.verify(text, signature.signature))
       return refused(`the signature of ${verifier.name} does not verify`);
     if (!signedBy.some((earlier) => earlier.verifier === verifier)) signedBy.push({ verifier, signature });
@@ -118,10 +119,14 @@ export function checkSignatures(
 
 /** One signature line over a text that ends in a newline. */
 export function signatureLine(text: string, signer: NoteSigner): string {
-  const { name, id } = signer.verifier;
+  return formatSignatureLine(signer.verifier, signer.sign(text));
+}
+
+/** The line for a signature that was made elsewhere; the bytes behind the key id. */
+export function formatSignatureLine({ name, id }: NoteVerifier, signature: Uint8Array): string {
   const keyId = Buffer.alloc(4);
   keyId.writeUInt32BE(id);
-  return `${signatureStart}${name} ${encodeBase64(Buffer.concat([keyId, signer.sign(text)]))}\n`;
+  return `${signatureStart}${name} ${encodeBase64(Buffer.concat([keyId, signature]))}\n`;
 }
 
 /** Signs a text, which has to be fit for a note: ending in a newline and without control characters. */

@@ -161,8 +161,7 @@ export function openWitnessed(
   logs: readonly NoteVerifier[] = [],
 ): Checked<OpenedCheckpoint> {
   const known = [...policy.logs, ...policy.witnesses].map(({ verifier }) => verifier);
-  const others = logs.filter((log) => !known.some(({ name, id }) => name === log.name && id === log.id));
-  const opened = openCheckpoint(bytes, [...known, ...others]);
+  const opened = openCheckpoint(bytes, [...known, ...logs]);
   if (!opened.ok) return opened;
   const cosigners = new Set(opened.value.note.signedBy.map(({ verifier }) => verifier));
   if (isQuorum(policy.quorum, cosigners)) return opened;

@@ -18,6 +18,8 @@ import type { TileTree } from "./tile-tree.ts";
  *     example.com/log
  *     …
  */
+
+/** A proof file, taken apart. */
 export interface EntryProof {
   readonly index: number;
   /** From the leaf's sibling upwards. */

@@ -5,12 +5,14 @@ import type { Files } from "./files.ts";
 /**
  * A small text that is replaced only by whoever knows its latest version: the compare-and-set under every signature.
  *
- * Version n is the file `<folder>/<n>`. The next version is written and synced under a name of its own, then linked to
+ * Version n is the file `<folder>/<n>`, in a folder at the top. The next version is written and synced under a name of its own, then linked to
  * the name n + 1, which the file system lets exactly one writer do. A writer that slept so long that its n + 1 has been
  * reached, replaced and deleted meanwhile would find the name free again; it therefore looks for later versions after
  * linking, and whoever deletes a version linked a later one before. So of two writers that start from the same version
  * at most one is ever told that it won.
  */
+
+/** One version of the text. */
 export interface Version {
   /** Counts from 1. */
   readonly number: number;
@@ -51,6 +53,8 @@ export class VersionedState {
    */
   async settle(): Promise<Version | undefined> {
     await this.#files.makeFolder(this.#folder);
+    // The folder's own name has to last as well, or a signature would outlive the state that it was bound by.
+    await this.#files.syncFolder(".");
     for (const name of await this.#files.list(this.#folder)) {
       if (name.startsWith("draft-")) await this.#files.remove(`${this.#folder}/${name}`);
     }

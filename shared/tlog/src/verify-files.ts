@@ -1,7 +1,16 @@
 import type { FolderReader } from "./disk-reader.ts";
 import { firstDifference } from "./encoding.ts";
-import { hashBytes, hashLeaf } from "./merkle.ts";
-import { formatBundle, formatTile, partialFolder, splitBundle, type TileLevel, tilePath, tileWidth } from "./tiles.ts";
+import { type Hash, hashBytes, hashLeaf } from "./merkle.ts";
+import {
+  formatBundle,
+  formatTile,
+  partialFolder,
+  splitBundle,
+  type TileLevel,
+  type TileName,
+  tilePath,
+  tileWidth,
+} from "./tiles.ts";
 
 /** Where a log stops being what was signed. */
 export interface Problem {
@@ -16,19 +25,21 @@ export interface Problem {
 
 export interface CheckedBundle {
   readonly entries: readonly Uint8Array[];
+  /** Their hashes. */
+  readonly leaves: readonly Hash[];
   readonly problem?: Problem | undefined;
 }
 
 /**
  * The entries of a bundle that has to hold `width` of them, held against their tile and against every earlier partial
- * form of both. Of several problems the one of the smallest index is returned. `tilesAreSigned` tells whether the tiles
- * lead to the signed root, which settles whether an entry or its hash was changed.
+ * form of both. Of several problems the one of the smallest index is returned. `leafIsSigned` tells whether the
+ * hash that the tiles have for an entry leads to the signed root, which settles whether the entry or its hash was changed.
  */
 export async function checkBundle(
   files: FolderReader,
   index: number,
   width: number,
-  tilesAreSigned: () => Promise<boolean>,
+  leafIsSigned: (index: number) => Promise<boolean>,
 ): Promise<CheckedBundle> {
   const bundle = await readWidest(files, "entries", index, width);
   const { entries: found, torn } = splitBundle(bundle.bytes);
@@ -44,12 +55,13 @@ export async function checkBundle(
     report(width - 1, bundle.path, "goes on after its last entry");
   }
   const tile = await readWidest(files, 0, index, width);
-  const expected = formatTile(entries.map(hashLeaf));
+  const leaves = entries.map(hashLeaf);
+  const expected = formatTile(leaves);
   const held = tile.bytes.subarray(0, width * hashBytes);
   const differs = firstDifference(expected, held);
   if (differs >= 0 && differs < Math.min(expected.length, held.length)) {
-    const file = (await tilesAreSigned()) ? bundle.path : tile.path;
-    report(Math.floor(differs / hashBytes), file, "entry and hash do not match");
+    const at = Math.floor(differs / hashBytes);
+    report(at, (await leafIsSigned(first + at)) ? bundle.path : tile.path, "entry and hash do not match");
   } else if (held.length < width * hashBytes) {
     report(Math.floor(held.length / hashBytes), tile.path, tile.complete ? "ends before its last hash" : "is missing");
   } else if (tile.exact && tile.bytes.length > held.length) {
@@ -70,18 +82,18 @@ export async function checkBundle(
       report(Math.min(Math.floor(at / hashBytes), count - 1), path, "differs from the tile that followed it");
   }
   const [problem] = problems.toSorted((a, b) => (a.index ?? 0) - (b.index ?? 0));
-  return { entries, problem };
+  return { entries, leaves, problem };
 }
 
 /** A tile of level 1 or above and its earlier partial forms, held against the hashes that follow from the entries. */
 export async function checkHashes(
   files: FolderReader,
-  { level, index, width }: { readonly level: number; readonly index: number; readonly width: number },
+  { level, index, width }: TileName,
   expected: Uint8Array,
 ): Promise<Problem | undefined> {
   const tile = await readWidest(files, level, index, width);
   const at = firstDifference(expected, tile.exact ? tile.bytes : tile.bytes.subarray(0, expected.length));
-  const entryOf = (hash: number): number => (index * tileWidth + hash) * tileWidth ** level;
+  const entryOf = (hash: number): number => (index * tileWidth + hash) * tileWidth ** Number(level);
   if (at >= 0) {
     const hash = Math.min(Math.floor(at / hashBytes), width - 1);
     const reason = tile.complete ? "does not hold the hashes of the tiles below" : "is missing";

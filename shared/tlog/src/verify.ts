@@ -1,15 +1,15 @@
-import { type Checked, passed } from "./checked.ts";
+import { passed } from "./checked.ts";
 import { openCheckpoint, type OpenedCheckpoint, parseUnsigned } from "./checkpoint.ts";
 import type { FolderReader } from "./disk-reader.ts";
 import { encodeBase64, equalBytes } from "./encoding.ts";
 import { emptyFrontier, extend, type Frontier, type TileFile } from "./frontier.ts";
-import { type Hash, hashLeaf } from "./merkle.ts";
+import { type Hash, verifyInclusion } from "./merkle.ts";
 import type { NoteVerifier } from "./note-key.ts";
 import { openWitnessed, type Policy } from "./policy.ts";
 import { versionNumbers } from "./state.ts";
 import { TileTree } from "./tile-tree.ts";
-import { tilePath, tileWidth, widthOfTile } from "./tiles.ts";
-import { checkBundle, checkHashes, type Problem } from "./verify-files.ts";
+import { formatTile, type TileName, tilePath, tileWidth, widthOfTile } from "./tiles.ts";
+import { checkBundle, type CheckedBundle, checkHashes, type Problem } from "./verify-files.ts";
 
 /**
  * Verifies a log from nothing but its folder: every entry, every tile, every root that anybody signed.
@@ -18,6 +18,8 @@ import { checkBundle, checkHashes, type Problem } from "./verify-files.ts";
  * at the smallest index where entries and tiles disagree, and where they agree with each other but not with a signature,
  * at the smallest signed size.
  */
+
+/** What to verify, and against whose word. */
 export interface VerifyOptions {
   readonly files: FolderReader;
   /** Keys of the log; those of the policy's logs count as well. */
@@ -132,20 +134,29 @@ async function walkEntries(
   signed: { readonly size: number; readonly root: Hash },
 ): Promise<Problem | undefined> {
   const { files } = options;
-  const tilesAreSigned = async (): Promise<boolean> => {
-    const root: Checked<Hash> = await new TileTree(files, signed.size).root();
-    return root.ok && equalBytes(root.value, signed.root);
+  const leafIsSigned = async (index: number): Promise<boolean> => {
+    const tree = new TileTree(files, signed.size);
+    const [leaf, proof] = [await tree.leaf(index), await tree.inclusionProof(index)];
+    if (!leaf.ok || !proof.ok) return false;
+    return verifyInclusion({ index, ...signed, leaf: leaf.value, proof: proof.value }).ok;
   };
   let frontier = emptyFrontier;
   for (let index = 0; index * tileWidth < extent; index++) {
-    const bundle = await checkBundle(files, index, widthOfTile(extent, index), tilesAreSigned);
-    if (bundle.problem !== undefined) return bundle.problem;
+    const bundle = await checkBundle(files, index, widthOfTile(extent, index), leafIsSigned);
+    if (bundle.problem !== undefined) {
+      // What is signed for sizes before the bad entry comes first: there, too, something may be wrong.
+      const end = (bundle.problem.index ?? 0) - index * tileWidth;
+      const sound = { entries: bundle.entries.slice(0, end), leaves: bundle.leaves.slice(0, end) };
+      return (await advance(files, frontier, sound, anchors)).problem ?? bundle.problem;
+    }
     const unfit = await checkEntries(options, index * tileWidth, bundle.entries);
     if (unfit !== undefined) return unfit;
-    const step = await advance(files, frontier, bundle.entries, anchors, extent);
+    const step = await advance(files, frontier, bundle, anchors);
     if (step.problem !== undefined) return step.problem;
     frontier = step.frontier;
   }
+  const unfinished = await checkUnfinished(files, frontier);
+  if (unfinished !== undefined) return unfinished;
   const ahead = anchors.find(({ size }) => size > extent);
   if (ahead === undefined) return undefined;
   const reason = `${ahead.file} was signed for ${ahead.size} entries, the log ends after ${extent}`;
@@ -170,12 +181,10 @@ async function checkEntries(
 async function advance(
   files: FolderReader,
   start: Frontier,
-  entries: readonly Uint8Array[],
+  { entries, leaves }: Pick<CheckedBundle, "entries" | "leaves">,
   anchors: readonly Anchor[],
-  extent: number,
-): Promise<{ readonly frontier: Frontier; readonly problem?: Problem }> {
+): Promise<{ readonly frontier: Frontier; readonly problem?: Problem | undefined }> {
   const end = start.size + entries.length;
-  const leaves = entries.map(hashLeaf);
   const stops = new Set(anchors.map(({ size }) => size).filter((size) => size > start.size && size <= end));
   const grown: TileFile[] = [];
   let frontier = start;
@@ -183,8 +192,8 @@ async function advance(
     const [from, to] = [frontier.size - start.size, stop - start.size];
     const { next, files: added } = extend(frontier, entries.slice(from, to), leaves.slice(from, to));
     frontier = next;
-    // Partial tiles of the sizes in between are old files, looked at when their full tile is.
-    grown.push(...added.filter(({ name }) => name.width === tileWidth || stop === extent));
+    // Those of level 0 have been held against their entries already; partial ones are looked at when they are finished.
+    grown.push(...added.filter(({ name }) => isAboveLeaves(name) && name.width === tileWidth));
     const root = frontier.range.root();
     const broken = anchors.find((anchor) => anchor.size === stop && !equalBytes(anchor.root, root));
     if (broken !== undefined) {
@@ -192,10 +201,29 @@ async function advance(
       return { frontier, problem: { size: stop, file: broken.file, reason } };
     }
   }
-  for (const { name, bytes } of grown) {
-    if (name.level === "entries" || name.level === 0) continue;
-    const problem = await checkHashes(files, { ...name, level: name.level }, bytes);
-    if (problem !== undefined) return { frontier, problem };
+  return { frontier, problem: await checkTiles(files, grown) };
+}
+
+function isAboveLeaves({ level }: TileName): boolean {
+  return level !== "entries" && level > 0;
+}
+
+/** The partial tiles above level 0 with which the log ends. */
+async function checkUnfinished(files: FolderReader, { size, levels }: Frontier): Promise<Problem | undefined> {
+  const tiles = levels.map((hashes, level) => ({
+    name: { level, index: Math.floor(size / tileWidth ** (level + 1)), width: hashes.length },
+    bytes: formatTile(hashes),
+  }));
+  return checkTiles(
+    files,
+    tiles.filter(({ name }) => isAboveLeaves(name) && name.width > 0),
+  );
+}
+
+async function checkTiles(files: FolderReader, tiles: readonly TileFile[]): Promise<Problem | undefined> {
+  for (const { name, bytes } of tiles) {
+    const problem = await checkHashes(files, name, bytes);
+    if (problem !== undefined) return problem;
   }
-  return { frontier };
+  return undefined;
 }

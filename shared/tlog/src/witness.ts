@@ -11,6 +11,8 @@ import { type AddCheckpoint, parseAddCheckpoint, sizeContentType } from "./witne
  * A witness (c2sp.org/tlog-witness): cosigns a log's checkpoint once it has seen that the log only grew since the last
  * one it cosigned. It is worth as much as its distance from the log: another account, another machine, another owner.
  */
+
+/** What a witness is made of. */
 export interface WitnessOptions {
   readonly files: Files;
   /** A signer of role "witness". */
