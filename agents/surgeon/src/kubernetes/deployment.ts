@@ -1,0 +1,127 @@
+import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
+import { z } from "zod";
+import type { KubernetesApi } from "../ports.ts";
+import { objectTitle, type KubernetesObject, type ObjectRef } from "./objects.ts";
+import type { JsonObject } from "./json-pointer.ts";
+
+export const revisionAnnotation = "deployment.kubernetes.io/revision";
+const hashLabel = "pod-template-hash";
+
+export const templateSchema = z.record(z.string(), z.json());
+
+const deploymentSchema = z.object({
+  spec: z.object({
+    replicas: z.number().default(1),
+    paused: z.boolean().default(false),
+    selector: z.object({ matchLabels: z.record(z.string(), z.string()).default({}) }),
+    template: templateSchema,
+  }),
+});
+
+const podTemplateSchema = z.object({
+  metadata: z.object({ labels: z.record(z.string(), z.string()).default({}) }).prefault({}),
+  spec: z.object({ containers: z.array(z.looseObject({ name: z.string(), image: z.string().default("") })) }),
+});
+
+/** A deployment as Surgeon reads it. */
+export interface Deployment {
+  readonly ref: ObjectRef;
+  readonly object: KubernetesObject;
+  readonly replicas: number;
+  readonly paused: boolean;
+  readonly template: JsonObject;
+  /** Number of the revision in force; 0 before the controller gave it one. */
+  readonly revision: number;
+}
+
+/** One revision of a deployment: a ReplicaSet that it owns. */
+export interface Revision {
+  readonly revision: number;
+  readonly replicaSet: string;
+  /** The pod template without the label that the controller adds. */
+  readonly template: JsonObject;
+}
+
+export function deploymentFrom(ref: ObjectRef, object: KubernetesObject): Outcome<Deployment> {
+  const parsed = deploymentSchema.safeParse(object);
+  if (!parsed.success) {
+    return fail("terminal", "unreadable_object", `${objectTitle(ref)}: ${z.prettifyError(parsed.error)}`);
+  }
+  const { replicas, paused, template } = parsed.data.spec;
+  const revision = Number(object.metadata.annotations?.[revisionAnnotation] ?? 0);
+  return ok({ ref, object, replicas, paused, template, revision });
+}
+
+/** Reads a deployment that may be rolled; `terminal/paused` when its owner holds rollouts back. */
+export async function readRollable(api: KubernetesApi, ref: ObjectRef): Promise<Outcome<Deployment>> {
+  const found = await api.get(ref);
+  if (!found.ok) return found;
+  const deployment = deploymentFrom(ref, found.value);
+  if (deployment.ok && deployment.value.paused) {
+    return fail(
+      "terminal",
+      "paused",
+      `${objectTitle(ref)} is paused: a change would not roll out until somebody resumes it.`,
+    );
+  }
+  return deployment;
+}
+
+/** The revisions of a deployment, newest first. */
+export function revisionsOf(deployment: Deployment, replicaSets: readonly KubernetesObject[]): Revision[] {
+  return replicaSets
+    .filter((set) =>
+      set.metadata.ownerReferences?.some(
+        (owner) => owner.controller === true && owner.uid === deployment.object.metadata.uid,
+      ),
+    )
+    .flatMap((set) => {
+      const revision = Number(set.metadata.annotations?.[revisionAnnotation] ?? 0);
+      const template = templateSchema.safeParse(set.spec?.["template"]);
+      if (!template.success || revision < 1) return [];
+      return [{ revision, replicaSet: set.metadata.name, template: withoutHash(template.data) }];
+    })
+    .toSorted((a, b) => b.revision - a.revision);
+}
+
+/** The version that a pod template carries: its `app.kubernetes.io/version` label, else the tag of its first image. */
+export function versionOf(template: JsonObject): string | undefined {
+  const parsed = podTemplateSchema.safeParse(template);
+  if (!parsed.success) return undefined;
+  const labelled = parsed.data.metadata.labels["app.kubernetes.io/version"];
+  return labelled ?? tagOf(parsed.data.spec.containers[0]?.image ?? "");
+}
+
+export interface Container {
+  readonly index: number;
+  readonly name: string;
+  readonly image: string;
+  readonly body: JsonObject;
+}
+
+export function containersOf(template: JsonObject): Container[] {
+  const parsed = podTemplateSchema.safeParse(template);
+  if (!parsed.success) return [];
+  return parsed.data.spec.containers.map((container, index) => ({
+    index,
+    name: container.name,
+    image: container.image,
+    body: container as JsonObject,
+  }));
+}
+
+/** The tag of an image reference; none for a digest or an untagged one. */
+export function tagOf(image: string): string | undefined {
+  const named = image.split("@")[0] ?? "";
+  const tag = named.slice(named.lastIndexOf("/") + 1).split(":")[1];
+  return tag === undefined || tag === "" ? undefined : tag;
+}
+
+function withoutHash(template: JsonObject): JsonObject {
+  const parsed = kubernetesTemplate.safeParse(template);
+  if (!parsed.success) return template;
+  const { [hashLabel]: _dropped, ...labels } = parsed.data.metadata.labels;
+  return { ...template, metadata: { ...parsed.data.metadata, labels } } as JsonObject;
+}
+
+const kubernetesTemplate = z.looseObject({ metadata: z.looseObject({ labels: z.record(z.string(), z.string()) }) });
