@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { ApiClient, type PatchKind } from "@omega/demo-cluster/kubelet/api-client.ts";
+import { readKubeconfig } from "@omega/demo-cluster/kubelet/kubeconfig.ts";
+import { missingBinaries, startRealControlPlane } from "../kubelet/real-control-plane.ts";
+import { PretendedKubelet } from "./pretended-kubelet.ts";
+
+export const namespace = "surgery";
+
+/** A Kubernetes API with somebody who says that pods are ready, and hands to arrange and inspect it with. */
+export class Cluster {
+  readonly kubeconfig: string;
+  readonly #api: ApiClient;
+  readonly #kubelet: PretendedKubelet;
+  readonly #stop: () => Promise<void>;
+
+  constructor(kubeconfig: string, stop: () => Promise<void>) {
+    this.kubeconfig = kubeconfig;
+    this.#api = new ApiClient(readKubeconfig(kubeconfig));
+    this.#kubelet = new PretendedKubelet(this.#api, namespace);
+    this.#stop = stop;
+  }
+
+  /** The cluster that the environment offers, or why there is none. */
+  static async find(): Promise<Cluster | string> {
+    const given = process.env["OMEGA_TEST_KUBECONFIG"];
+    if (given !== undefined && given !== "") return await new Cluster(given, () => Promise.resolve()).ready();
+    const assets = process.env["KUBEBUILDER_ASSETS"];
+    if (assets === undefined || assets === "") {
+      return "no Kubernetes API: set KUBEBUILDER_ASSETS to control plane binaries, or OMEGA_TEST_KUBECONFIG to a cluster";
+    }
+    const missing = missingBinaries(assets);
+    if (missing !== undefined) return missing;
+    const folder = mkdtempSync(join(tmpdir(), "omega-actions-"));
+    const plane = await startRealControlPlane(assets, folder);
+    const stop = async (): Promise<void> => {
+      await plane.stop();
+      rmSync(folder, { recursive: true, force: true });
+    };
+    return await new Cluster(plane.kubeconfig, stop).ready();
+  }
+
+  async close(): Promise<void> {
+    await this.#kubelet.stop();
+    this.#api.close();
+    await this.#stop();
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const answer = await this.#api.get<T>(path);
+    assert.ok(answer.ok, answer.ok ? "" : `GET ${path}: ${answer.message}`);
+    return answer.value;
+  }
+
+  async create(path: string, body: unknown): Promise<void> {
+    const answer = await this.#api.create(path, body);
+    assert.ok(answer.ok || answer.reason === "AlreadyExists", answer.ok ? "" : `POST ${path}: ${answer.message}`);
+  }
+
+  async patch(path: string, body: unknown, kind: PatchKind = "strategic-merge-patch"): Promise<void> {
+    const answer = await this.#api.patch(`${path}?fieldManager=somebody-else`, body, kind);
+    assert.ok(answer.ok, answer.ok ? "" : `PATCH ${path}: ${answer.message}`);
+  }
+
+  async delete(path: string): Promise<void> {
+    const answer = await this.#api.delete(path, { gracePeriodSeconds: 0, propagationPolicy: "Background" });
+    assert.ok(answer.ok, answer.ok ? "" : `DELETE ${path}: ${answer.message}`);
+    await this.until(`${path} is gone`, async () => !(await this.#api.get(path)).ok);
+  }
+
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    const giveUpAt = Date.now() + 60_000;
+    while (!(await holds())) {
+      if (Date.now() > giveUpAt) assert.fail(`never: ${what}`);
+      await delay(20);
+    }
+  }
+
+  private async ready(): Promise<this> {
+    await this.create("/api/v1/namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+    await this.#kubelet.start();
+    await this.until("the default service account", async () => {
+      return (await this.#api.get(`/api/v1/namespaces/${namespace}/serviceaccounts/default`)).ok;
+    });
+    return this;
+  }
+}
