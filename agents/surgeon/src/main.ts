@@ -31,7 +31,7 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
       definition: {
         role: "surgeon",
         version,
-        ackWaitMs: 15_000,
+        ackWaitMs: 5_000,
         deliveriesMax: 8,
         concurrency: 32,
         initialState,

@@ -71,7 +71,7 @@ export class Cluster {
     await this.until(`${path} is gone`, async () => !(await this.#api.get(path)).ok);
   }
 
-  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
     const giveUpAt = Date.now() + 60_000;
     while (!(await holds())) {
       if (Date.now() > giveUpAt) assert.fail(`never: ${what}`);
