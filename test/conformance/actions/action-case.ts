@@ -10,8 +10,12 @@ export interface ActionCase {
   object(name: string): string;
   /** Somebody else sets what the action sets, to yet another value. */
   foreignChange(cluster: Cluster, name: string): Promise<void>;
-  /** For actions that cannot be taken back: what must hold after `execute` instead of an exact undo. */
+  /** It cannot be taken back, and whoever else does the same has done it for us. */
   readonly irreversible?: boolean;
+  /** The field has no third value that a foreign change could set: there is nothing to be in conflict with. */
+  readonly twoValued?: boolean;
+  /** JSON Pointers to what controllers write in the object as they see fit. */
+  readonly booksOfControllers?: readonly string[];
 }
 
 export const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;

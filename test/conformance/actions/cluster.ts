@@ -55,6 +55,12 @@ export class Cluster {
     return answer.value;
   }
 
+  async find<T>(path: string): Promise<T | undefined> {
+    const answer = await this.#api.get<T>(path);
+    assert.ok(answer.ok || answer.status === 404, answer.ok ? "" : `GET ${path}: ${answer.message}`);
+    return answer.ok ? answer.value : undefined;
+  }
+
   async create(path: string, body: unknown): Promise<void> {
     const answer = await this.#api.create(path, body);
     assert.ok(answer.ok || answer.reason === "AlreadyExists", answer.ok ? "" : `POST ${path}: ${answer.message}`);

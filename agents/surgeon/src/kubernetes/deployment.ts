@@ -1,6 +1,5 @@
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
-import type { KubernetesApi } from "../ports.ts";
 import { objectTitle, type KubernetesObject, type ObjectRef } from "./objects.ts";
 import type { JsonObject } from "./json-pointer.ts";
 
@@ -52,19 +51,15 @@ export function deploymentFrom(ref: ObjectRef, object: KubernetesObject): Outcom
   return ok({ ref, object, replicas, paused, template, revision });
 }
 
-/** Reads a deployment that may be rolled; `terminal/paused` when its owner holds rollouts back. */
-export async function readRollable(api: KubernetesApi, ref: ObjectRef): Promise<Outcome<Deployment>> {
-  const found = await api.get(ref);
-  if (!found.ok) return found;
-  const deployment = deploymentFrom(ref, found.value);
-  if (deployment.ok && deployment.value.paused) {
-    return fail(
-      "terminal",
-      "paused",
-      `${objectTitle(ref)} is paused: a change would not roll out until somebody resumes it.`,
-    );
-  }
-  return deployment;
+/** A deployment whose pods a change would roll; `terminal/paused` when its owner holds rollouts back. */
+export function rollableFrom(ref: ObjectRef, object: KubernetesObject): Outcome<Deployment> {
+  const deployment = deploymentFrom(ref, object);
+  if (!deployment.ok || !deployment.value.paused) return deployment;
+  return fail(
+    "terminal",
+    "paused",
+    `${objectTitle(ref)} is paused: a change would not roll out until somebody resumes it.`,
+  );
 }
 
 /** The revisions of a deployment, newest first. */
@@ -96,8 +91,12 @@ export interface Container {
   readonly index: number;
   readonly name: string;
   readonly image: string;
-  readonly body: JsonObject;
+  readonly env: readonly EnvironmentEntry[];
+  readonly resources: JsonObject;
 }
+
+const environmentSchema = z.array(z.looseObject({ name: z.string(), value: z.string().optional() }));
+export type EnvironmentEntry = z.infer<typeof environmentSchema>[number];
 
 export function containersOf(template: JsonObject): Container[] {
   const parsed = podTemplateSchema.safeParse(template);
@@ -106,8 +105,22 @@ export function containersOf(template: JsonObject): Container[] {
     index,
     name: container.name,
     image: container.image,
-    body: container as JsonObject,
+    env: environmentSchema.catch([]).parse(container["env"] ?? []),
+    resources: templateSchema.catch({}).parse(container["resources"] ?? {}),
   }));
+}
+
+/** The pointer to a container of a deployment, and the guard that the container at this index is the one with this name. */
+export function containerAt(
+  deployment: Deployment,
+  name: string,
+): Outcome<{ container: Container; path: string; guards: { path: string; value: string }[] }> {
+  const container = containersOf(deployment.template).find((one) => one.name === name);
+  if (container === undefined) {
+    return fail("terminal", "container_missing", `${objectTitle(deployment.ref)} has no container '${name}'.`);
+  }
+  const path = `/spec/template/spec/containers/${container.index}`;
+  return ok({ container, path, guards: [{ path: `${path}/name`, value: name }] });
 }
 
 /** The tag of an image reference; none for a digest or an untagged one. */

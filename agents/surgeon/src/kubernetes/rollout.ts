@@ -4,7 +4,9 @@ import { z } from "zod";
 import type { Clients } from "../ports.ts";
 import { objectTitle, type KubernetesObject, type ObjectRef } from "./objects.ts";
 
-const pollMs = 250;
+/** Short rollouts are seen at once, long ones are not a load. */
+const pollFirstMs = 50;
+const pollMaxMs = 500;
 /** A progress line in the log at most this often. */
 const progressEveryMs = 2000;
 
@@ -56,6 +58,7 @@ export async function awaitRollout(
   const { clients, clock, log, signal } = context;
   let says = "nothing was seen yet";
   let loggedAt = 0;
+  let pollMs = pollFirstMs;
   while (!signal.aborted) {
     const found = await clients.kubernetes.get(ref);
     if (found.ok) {
@@ -81,6 +84,7 @@ export async function awaitRollout(
       log.info({ object: objectTitle(ref), progress: says }, "rolling out");
     }
     await clock.sleep(pollMs, signal);
+    pollMs = Math.min(pollMaxMs, pollMs * 1.5);
   }
   return fail("unknown", "rollout_incomplete", `${objectTitle(ref)}: the rollout did not end in time: ${says}.`);
 }
