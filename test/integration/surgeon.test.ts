@@ -228,7 +228,7 @@ else {
       const name = `refuses-${unique}`;
       const proposed = await theatre.propose(name, 0);
       const plan = structuredClone(proposed.data.options[0]?.plan ?? {});
-      plan["toRevision"] = 9;
+      plan["instances"] = 9;
       const wrongs: Record<string, Partial<DataOf<"action.ordered">>> = {
         plan_hash_wrong: { plan },
         option_unknown: { optionId: "forged" },

@@ -22,9 +22,8 @@ const plan = {
     fields: [{ path: "/spec/template", before: { v: 2 }, after: { v: 1 } }],
     guards: [],
   },
-  fromRevision: 2,
-  toRevision: 1,
-  replicas: 2,
+  instances: 2,
+  says: "2 pods are replaced.",
   warnings: [],
 };
 const target = { system: "kubernetes" as const, namespace: "shop", kind: "Deployment", name: "payments" };
@@ -109,9 +108,9 @@ describe("an order", () => {
     given(proposal(), other).gives("action.failed option_unknown");
   });
   it("with another plan under the old hash is refused", () =>
-    given(proposal(), order({ plan: { ...plan, toRevision: 9 } })).gives("action.failed plan_hash_wrong"));
+    given(proposal(), order({ plan: { ...plan, instances: 9 } })).gives("action.failed plan_hash_wrong"));
   it("with another plan and its own hash is refused", () => {
-    const other = { ...plan, toRevision: 9 };
+    const other = { ...plan, instances: 9 };
     given(proposal(), order({ plan: other, planHash: canonicalHash(other) })).gives("action.failed not_as_offered");
   });
   it("on another target is refused", () =>

@@ -15,6 +15,7 @@ import type { JsonObject } from "./kubernetes/json-pointer.ts";
 import type { Clients } from "./ports.ts";
 import { considerRepairs, type Refusal, type Repair } from "./repair-planner.ts";
 import { RunningWork } from "./running-work.ts";
+import type { SettingsHistory } from "./settings-history.ts";
 import type { KnownAction, State } from "./state.ts";
 
 const attemptsMax = 5;
@@ -27,6 +28,7 @@ export interface HandlerSetting {
   readonly clock: Clock;
   readonly log: Log;
   readonly namespaces: NamespaceRules;
+  readonly history: SettingsHistory;
   readonly proposeMs: number;
   readonly actionMs: number;
 }
@@ -58,17 +60,17 @@ export class Handler {
   }
 
   async #propose(effect: Extract<Effect, { do: "propose" }>, { cause, signal }: EffectContext<State>): Promise<Draft> {
-    const { clock, clients, namespaces, proposeMs } = this.#setting;
+    const { clock, clients, namespaces, history, proposeMs } = this.#setting;
     const startedAt = clock.now();
     const options: RepairOption[] = [];
     const refused: Refusal[] = [];
     await this.#within(proposeMs, signal, async (deadline) => {
-      const inventory = await this.#patiently(deadline, () => readInventory(clients.kubernetes, namespaces));
+      const inventory = await this.#patiently(deadline, () => readInventory(clients.kubernetes, namespaces, history));
       if (!inventory.ok) {
         refused.push({ actionType: "k8s", reason: inventory.failure.message.slice(0, 1024) });
         return;
       }
-      const considered = considerRepairs(effect.request, inventory.value);
+      const considered = considerRepairs({ ...effect.request, requestedAt: cause.time }, inventory.value);
       refused.push(...considered.refused);
       for (const repair of considered.repairs.slice(0, optionsMax)) {
         const option = await this.#patiently(deadline, () => this.#offer(repair, effect.incidentId, deadline));

@@ -5,6 +5,8 @@ import { KubernetesClient } from "./adapters/kubernetes-client.ts";
 import { surgeonConfigSchema } from "./config.ts";
 import { decide, type Effect } from "./decide.ts";
 import { Handler } from "./handle.ts";
+import { SettingsHistory } from "./settings-history.ts";
+import { watchSettings } from "./settings-watch.ts";
 import { evolve, initialState, type State } from "./state.ts";
 
 const version = "0.1.0";
@@ -13,16 +15,18 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
   role: "surgeon",
   version,
   configSchema: surgeonConfigSchema,
-  async compose({ config, log }) {
+  async compose({ config, log, signal }) {
     const registry = await loadActions();
     const kubernetes = new KubernetesClient({ ...config.kubernetes, callDeadlineMs: config.deadlines.callMs });
     const instance = `surgeon-${process.pid}`;
+    const history = new SettingsHistory();
     const handler = new Handler({
       registry,
       clients: { kubernetes },
       clock: systemClock,
       log,
       namespaces: config.namespaces,
+      history,
       proposeMs: config.deadlines.proposeMs,
       actionMs: config.deadlines.actionMs,
     });
@@ -38,6 +42,17 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
         evolve,
         decide: (event, state, moment) => decide(event, state, moment, { registry, instance }),
         perform: (effect, context) => handler.perform(effect, context),
+      },
+      started: () => {
+        void watchSettings({
+          api: kubernetes,
+          namespaces: config.namespaces,
+          history,
+          clock: systemClock,
+          log,
+          signal,
+        });
+        return Promise.resolve();
       },
       stopped: () => Promise.resolve(kubernetes.close()),
     };

@@ -93,7 +93,11 @@ export interface Container {
   readonly image: string;
   readonly env: readonly EnvironmentEntry[];
   readonly resources: JsonObject;
+  /** Config maps that it takes its environment from. */
+  readonly configMaps: readonly string[];
 }
+
+const environmentSources = z.array(z.looseObject({ configMapRef: z.looseObject({ name: z.string() }).optional() }));
 
 const environmentSchema = z.array(z.looseObject({ name: z.string(), value: z.string().optional() }));
 export type EnvironmentEntry = z.infer<typeof environmentSchema>[number];
@@ -107,6 +111,10 @@ export function containersOf(template: JsonObject): Container[] {
     image: container.image,
     env: environmentSchema.catch([]).parse(container["env"] ?? []),
     resources: templateSchema.catch({}).parse(container["resources"] ?? {}),
+    configMaps: environmentSources
+      .catch([])
+      .parse(container["envFrom"] ?? [])
+      .flatMap(({ configMapRef }) => (configMapRef === undefined ? [] : [configMapRef.name])),
   }));
 }
 

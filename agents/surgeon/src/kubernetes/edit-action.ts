@@ -7,6 +7,7 @@ import {
   fieldEditSchema,
   planFieldEdit,
   proveFieldEdit,
+  undisturbed,
   type Direction,
   type WantedFields,
 } from "./field-edit.ts";
@@ -68,24 +69,30 @@ export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params,
       target: (params) => targetOf(spec.object(params)),
       blastRadius: ({ edit, instances, says }) => ({ objects: [objectTitle(edit.object)], instances, says }),
     },
-    async plan(context, params) {
-      const ref = spec.object(params);
-      const found = await context.clients.kubernetes.get(ref);
-      if (!found.ok) return found;
-      const wanted = await spec.want(context, found.value, params);
-      if (!wanted.ok) return wanted;
-      const edit = await planFieldEdit(context, ref, found.value, wanted.value);
-      if (!edit.ok) return edit;
-      const { instances, says, warnings = [] } = wanted.value;
-      return ok({
-        edit: edit.value,
-        instances,
-        says,
-        warnings: [...warnings, ...ownershipWarnings(ref, found.value)],
-      });
-    },
-    dryRun: (context, plan) => proveFieldEdit(context, plan.edit),
+    plan: (context, params) => undisturbed(() => planned(spec, context, params)),
+    dryRun: (context, plan) => undisturbed(() => proveFieldEdit(context, plan.edit)),
     execute: (context, plan) => move(context, plan, "forward"),
     undo: (context, plan) => move(context, plan, "back"),
   };
+}
+
+async function planned<Params>(
+  spec: EditActionSpec<Params>,
+  context: ActionContext<Clients>,
+  params: Params,
+): Promise<Outcome<EditPlan>> {
+  const ref = spec.object(params);
+  const found = await context.clients.kubernetes.get(ref);
+  if (!found.ok) return found;
+  const wanted = await spec.want(context, found.value, params);
+  if (!wanted.ok) return wanted;
+  const edit = await planFieldEdit(context, ref, found.value, wanted.value);
+  if (!edit.ok) return edit;
+  const { instances, says, warnings = [] } = wanted.value;
+  return ok({
+    edit: edit.value,
+    instances,
+    says,
+    warnings: [...warnings, ...ownershipWarnings(ref, found.value)],
+  });
 }

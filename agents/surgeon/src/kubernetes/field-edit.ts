@@ -63,7 +63,7 @@ export async function planFieldEdit(
   };
   const changing = asked.fields.filter((field) => !sameJson(field.before, field.after));
   if (changing.length === 0) return nothingToChange(ref);
-  const tried = await write(context, object, { ...asked, fields: changing }, ["forward"], true);
+  const tried = await rehearse(context, object, { ...asked, fields: changing }, ["forward"]);
   if (!tried.ok) return tried;
   const fields = changing
     .map((field) => fieldOf(field.path, field.before, valueAt(tried.value, field.path)))
@@ -77,7 +77,7 @@ export async function proveFieldEdit(context: Context, edit: FieldEdit): Promise
   if (!seen.ok) return seen;
   if (seen.value.standing !== "before") return drifted(edit, seen.value.object, "before");
   for (const way of [["forward"], ["forward", "back"]] as const) {
-    const tried = await write(context, seen.value.object, edit, way, true);
+    const tried = await rehearse(context, seen.value.object, edit, way);
     if (!tried.ok) return tried;
     const expected = way.length === 1 ? "after" : "before";
     if (standing(edit, tried.value) !== expected) return drifted(edit, tried.value, expected);
@@ -163,6 +163,30 @@ function drifted(edit: FieldEdit, object: KubernetesObject, expected: "before" |
     "field_changed",
     `${objectTitle(edit.object)}: ${moved} is not as the plan left it; it is ${found.slice(0, 500)}.`,
   );
+}
+
+/** A dry-run that tells a refusal from a race: `retryable/object_moved` when the object changed since it was read. */
+async function rehearse(
+  context: Context,
+  object: KubernetesObject,
+  edit: FieldEdit,
+  way: readonly Direction[],
+): Promise<Outcome<KubernetesObject>> {
+  const tried = await write(context, object, edit, way, true);
+  if (tried.ok || (tried.failure.code !== "invalid" && tried.failure.kind !== "conflict")) return tried;
+  const now = await context.clients.kubernetes.get(edit.object);
+  if (!now.ok) return now;
+  if (now.value.metadata.resourceVersion === object.metadata.resourceVersion) return tried;
+  return fail("retryable", "object_moved", `${objectTitle(edit.object)} changed while it was looked at.`);
+}
+
+/** Repeats a planning step that raced with somebody who writes to the object, such as a controller with its books. */
+export async function undisturbed<T>(attempt: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  let outcome = await attempt();
+  for (let round = 2; round <= roundsMax && !outcome.ok && outcome.failure.code === "object_moved"; round += 1) {
+    outcome = await attempt();
+  }
+  return outcome;
 }
 
 /** One JSON Patch for the given steps, each step testing what it replaces. */

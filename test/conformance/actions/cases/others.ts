@@ -55,8 +55,8 @@ const cordon: ActionCase = {
     return { name };
   },
   object: (name) => `/api/v1/nodes/${name}`,
-  // The node controller taints as it sees fit, cordoned nodes among others.
-  booksOfControllers: ["/spec/taints"],
+  // Controllers annotate and taint nodes as they see fit, cordoned ones among others.
+  booksOfControllers: ["/spec/taints", "/metadata/annotations", "/metadata/labels"],
   foreignChange: (cluster, name) => cluster.patch(`/api/v1/nodes/${name}`, { spec: { unschedulable: true } }),
 };
 
