@@ -65,7 +65,9 @@ export class Handler {
     const options: RepairOption[] = [];
     const refused: Refusal[] = [];
     await this.#within(proposeMs, signal, async (deadline) => {
-      const inventory = await this.#patiently(deadline, () => readInventory(clients.kubernetes, namespaces, history));
+      const inventory = await this.#patiently(deadline, () =>
+        readInventory(clients.kubernetes, namespaces, history, effect.request.cause.service),
+      );
       if (!inventory.ok) {
         refused.push({ actionType: "k8s", reason: inventory.failure.message.slice(0, 1024) });
         return;

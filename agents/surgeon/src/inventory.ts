@@ -65,56 +65,82 @@ const scalerSchema = z.object({
   }),
 });
 
-interface Surroundings {
-  readonly namespace: string;
-  readonly sets: readonly KubernetesObject[];
-  readonly scalers: readonly KubernetesObject[];
-  readonly history: SettingsHistory;
-}
-
-/** Reads the deployments of the namespaces that may be touched. A deployment's service is its name label, else its name. */
+/**
+ * Reads the deployments that run a service, in the namespaces that may be touched: those with its name in their name label, else the
+ * one of its name. Asks for these alone, because a namespace may hold thousands of objects.
+ */
 export async function readInventory(
   api: KubernetesApi,
   rules: NamespaceRules,
   history: SettingsHistory,
+  service: string,
 ): Promise<Outcome<Workload[]>> {
-  const workloads: Workload[] = [];
   const namespaces = rules.allow.filter((namespace) => mayTouch(rules, namespace));
   if (namespaces.length === 0) return fail("terminal", "nothing_allowed", "No namespace is on the allow-list.");
+  const workloads: Workload[] = [];
   for (const namespace of namespaces) {
-    const deployments = await api.list({ kind: "Deployment", namespace });
+    const deployments = await deploymentsOf(api, namespace, service);
     if (!deployments.ok) return deployments;
-    const sets = await api.list({ kind: "ReplicaSet", namespace });
-    if (!sets.ok) return sets;
-    const scalers = await api.list({ kind: "HorizontalPodAutoscaler", namespace });
-    // An API without autoscaling has none.
-    if (!scalers.ok && scalers.failure.code !== "not_found") return scalers;
-    const around = { namespace, sets: sets.value, scalers: scalers.ok ? scalers.value : [], history };
-    workloads.push(...deployments.value.flatMap((object) => workloadFrom(object, around)));
+    for (const object of deployments.value) {
+      const workload = await readWorkload(api, { namespace, history, service }, object);
+      if (!workload.ok) return workload;
+      workloads.push(workload.value);
+    }
   }
   return ok(workloads);
 }
 
-function workloadFrom(object: KubernetesObject, around: Surroundings): Workload[] {
-  const { name, labels } = object.metadata;
-  const read = deploymentFrom({ kind: "Deployment", namespace: around.namespace, name }, object);
-  if (!read.ok) return [];
+/** Kubernetes names and label values; anything else names no object, and must not become part of a selector. */
+const nameable = /^[a-z0-9A-Z]([-_.a-z0-9A-Z]{0,61}[a-z0-9A-Z])?$/;
+
+async function deploymentsOf(
+  api: KubernetesApi,
+  namespace: string,
+  service: string,
+): Promise<Outcome<KubernetesObject[]>> {
+  if (!nameable.test(service)) return ok([]);
+  const labelled = await api.list({ kind: "Deployment", namespace, labels: { [nameLabel]: service } });
+  if (!labelled.ok || labelled.value.length > 0) return labelled;
+  const named = await api.get({ kind: "Deployment", namespace, name: service });
+  if (!named.ok) return named.failure.code === "not_found" ? ok([]) : named;
+  // A label that names another service speaks louder than the name.
+  return ok(named.value.metadata.labels?.[nameLabel] === undefined ? [named.value] : []);
+}
+
+interface Surroundings {
+  readonly namespace: string;
+  readonly history: SettingsHistory;
+  readonly service: string;
+}
+
+async function readWorkload(
+  api: KubernetesApi,
+  around: Surroundings,
+  object: KubernetesObject,
+): Promise<Outcome<Workload>> {
+  const { namespace, service } = around;
+  const { name } = object.metadata;
+  const read = deploymentFrom({ kind: "Deployment", namespace, name }, object);
+  if (!read.ok) return read;
   const deployment = read.value;
+  const sets = await api.list({ kind: "ReplicaSet", namespace, labels: deployment.selector });
+  if (!sets.ok) return sets;
+  const scalers = await api.list({ kind: "HorizontalPodAutoscaler", namespace });
+  // An API without autoscaling has none.
+  if (!scalers.ok && scalers.failure.code !== "not_found") return scalers;
   const containers = containersOf(deployment.template);
-  return [
-    {
-      service: labels?.[nameLabel] ?? name,
-      deployment,
-      version: versionOf(deployment.template),
-      revisions: revisionsOf(deployment, around.sets).map((revision) => ({
-        ...revision,
-        version: versionOf(revision.template),
-      })),
-      containers,
-      changedSettings: containers.flatMap((container) => changedSettingsOf(container, around)),
-      scaler: scalerOf(name, around.scalers),
-    },
-  ];
+  return ok({
+    service,
+    deployment,
+    version: versionOf(deployment.template),
+    revisions: revisionsOf(deployment, sets.value).map((revision) => ({
+      ...revision,
+      version: versionOf(revision.template),
+    })),
+    containers,
+    changedSettings: containers.flatMap((container) => changedSettingsOf(container, around)),
+    scaler: scalerOf(name, scalers.ok ? scalers.value : []),
+  });
 }
 
 function scalerOf(deployment: string, scalers: readonly KubernetesObject[]): Scaler | undefined {

@@ -45,6 +45,7 @@ function payments(versions: readonly string[], changes: Partial<Workload> = {}):
       object: { metadata: { name: "payments", uid: "5e0c", resourceVersion: "1" } },
       replicas: 2,
       paused: false,
+      selector: {},
       template,
       revision: versions.length,
     },

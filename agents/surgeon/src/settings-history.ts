@@ -1,8 +1,9 @@
 import type { KubernetesObject } from "./kubernetes/objects.ts";
 
-/** How many earlier versions of a config map are remembered, and for how many of them. */
-const versionsMax = 8;
-const configMapsMax = 2000;
+/** How many versions of a config map are remembered, for how many of them, and up to which size: 24 MB at the very most. */
+const versionsMax = 3;
+const configMapsMax = 500;
+const settingsCharsMax = 16_384;
 
 export interface SettingsVersion {
   /** When it was first seen, milliseconds since the epoch. */
@@ -20,6 +21,7 @@ export class SettingsHistory {
 
   observe(namespace: string, configMaps: readonly KubernetesObject[], now: number): void {
     for (const { metadata, data = {} } of configMaps) {
+      if (JSON.stringify(data).length > settingsCharsMax) continue;
       const key = `${namespace}/${metadata.name}`;
       const known = this.#versions.get(key) ?? [];
       const newest = known.at(-1);

@@ -6,9 +6,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ApiClient, type PatchKind } from "@omega/demo-cluster/kubelet/api-client.ts";
 import { readKubeconfig } from "@omega/demo-cluster/kubelet/kubeconfig.ts";
 import { missingBinaries, startRealControlPlane } from "../kubelet/real-control-plane.ts";
+import { valueAt } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
 import { PretendedKubelet } from "./pretended-kubelet.ts";
 
-export const namespace = "surgery";
+export const namespace = `surgery-${process.pid}`;
 
 /** A Kubernetes API with somebody who says that pods are ready, and hands to arrange and inspect it with. */
 export class Cluster {
@@ -16,6 +17,7 @@ export class Cluster {
   readonly #api: ApiClient;
   readonly #kubelet: PretendedKubelet;
   readonly #stop: () => Promise<void>;
+  readonly #clusterWide: string[] = [];
 
   constructor(kubeconfig: string, stop: () => Promise<void>) {
     this.kubeconfig = kubeconfig;
@@ -43,8 +45,11 @@ export class Cluster {
     return await new Cluster(plane.kubeconfig, stop).ready();
   }
 
+  /** Leaves nothing behind in a cluster that was lent. */
   async close(): Promise<void> {
+    for (const path of this.#clusterWide) await this.#api.delete(path, {});
     await this.#kubelet.stop();
+    await this.#api.delete(`/api/v1/namespaces/${namespace}`, {});
     this.#api.close();
     await this.#stop();
   }
@@ -61,7 +66,9 @@ export class Cluster {
     return answer.ok ? answer.value : undefined;
   }
 
-  async create(path: string, body: unknown): Promise<void> {
+  async create(path: string, body: { readonly [field: string]: unknown }): Promise<void> {
+    if (!path.includes("/namespaces/"))
+      this.#clusterWide.push(`${path}/${JSON.stringify(valueAt(body, "/metadata/name")).slice(1, -1)}`);
     const answer = await this.#api.create(path, body);
     assert.ok(answer.ok || answer.reason === "AlreadyExists", answer.ok ? "" : `POST ${path}: ${answer.message}`);
   }
@@ -86,7 +93,11 @@ export class Cluster {
   }
 
   private async ready(): Promise<this> {
-    await this.create("/api/v1/namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+    await this.#api.create("/api/v1/namespaces", {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: namespace },
+    });
     await this.#kubelet.start();
     await this.until("the default service account", async () => {
       return (await this.#api.get(`/api/v1/namespaces/${namespace}/serviceaccounts/default`)).ok;

@@ -14,7 +14,8 @@ import type { KubernetesApi, ListScope, WriteOptions } from "../ports.ts";
 import { readConnection, type Connection } from "./kubeconfig.ts";
 
 const answerBytesMax = 64 * 1024 * 1024;
-const pageSize = 500;
+/** Small pages: a large list is read without ever being in memory as one text. */
+const pageSize = 100;
 const socketsMax = 16;
 
 const listSchema = z.looseObject({
@@ -228,7 +229,8 @@ function judged(call: Call, answer: Answer): Outcome<unknown> {
 
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // Who set what is often the larger half of an object, and nothing here reads it.
+    return JSON.parse(text, (key, value: unknown) => (key === "managedFields" ? undefined : value));
   } catch {
     return undefined;
   }

@@ -28,6 +28,8 @@ export interface Deployment {
   readonly object: KubernetesObject;
   readonly replicas: number;
   readonly paused: boolean;
+  /** Labels that select its pods and ReplicaSets. */
+  readonly selector: Readonly<Record<string, string>>;
   readonly template: JsonObject;
   /** Number of the revision in force; 0 before the controller gave it one. */
   readonly revision: number;
@@ -46,9 +48,9 @@ export function deploymentFrom(ref: ObjectRef, object: KubernetesObject): Outcom
   if (!parsed.success) {
     return fail("terminal", "unreadable_object", `${objectTitle(ref)}: ${z.prettifyError(parsed.error)}`);
   }
-  const { replicas, paused, template } = parsed.data.spec;
+  const { replicas, paused, template, selector } = parsed.data.spec;
   const revision = Number(object.metadata.annotations?.[revisionAnnotation] ?? 0);
-  return ok({ ref, object, replicas, paused, template, revision });
+  return ok({ ref, object, replicas, paused, selector: selector.matchLabels, template, revision });
 }
 
 /** A deployment whose pods a change would roll; `terminal/paused` when its owner holds rollouts back. */

@@ -28,13 +28,13 @@ export const action = editAction({
     const ref = { kind: "Deployment" as const, namespace, name };
     const deployment = rollableFrom(ref, object);
     if (!deployment.ok) return deployment;
-    const sets = await context.clients.kubernetes.list({ kind: "ReplicaSet", namespace });
+    const { replicas, revision, selector } = deployment.value;
+    const sets = await context.clients.kubernetes.list({ kind: "ReplicaSet", namespace, labels: selector });
     if (!sets.ok) return sets;
     const target = revisionsOf(deployment.value, sets.value).find(({ revision }) => revision === toRevision);
     if (target === undefined) {
       return fail("terminal", "revision_missing", `${objectTitle(ref)} has no revision ${toRevision} any more.`);
     }
-    const { replicas, revision } = deployment.value;
     return ok({
       fields: [{ path: "/spec/template", after: target.template }],
       instances: replicas,
