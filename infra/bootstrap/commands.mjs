@@ -24,11 +24,13 @@ const COMMANDS = {
 
 const NEEDS_TEST_PACKAGES = new Set(["test", "verify"]);
 
-/** The check that generated files are what their generator writes; nothing where the workspace has no generator. */
+/** The checks that generated files are what their generators write; none where the workspace has no generator. */
 function generatedIsFresh() {
   const script = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).scripts.generate;
-  const entry = script?.replace(/^node /, "");
-  return entry && existsSync(join(root, entry)) ? [[runner("fresh.ts"), entry]] : [];
+  const entries = (script ?? "").split(" && ").map((one) => one.replace(/^node /, ""));
+  return entries
+    .filter((entry) => entry !== "" && existsSync(join(root, entry)))
+    .map((entry) => [runner("fresh.ts"), entry]);
 }
 
 /** Returns the exit code. */

@@ -1,0 +1,98 @@
+import type { Action, ActionContext, Permission } from "@omega/shared/action.ts";
+import { ok, type Outcome } from "@omega/shared/outcome.ts";
+import { z } from "zod";
+import type { Clients } from "../ports.ts";
+import {
+  applyFieldEdit,
+  fieldEditSchema,
+  planFieldEdit,
+  proveFieldEdit,
+  undisturbed,
+  type Direction,
+  type WantedFields,
+} from "./field-edit.ts";
+import { objectTitle, targetOf, type KubernetesObject, type ObjectRef } from "./objects.ts";
+import { ownershipWarnings } from "./ownership.ts";
+import { awaitRollout } from "./rollout.ts";
+
+const editPlanSchema = z.strictObject({
+  edit: fieldEditSchema,
+  /** Instances that feel it, and how, for people and policy. */
+  instances: z.number().int().min(0),
+  says: z.string(),
+  warnings: z.array(z.string()),
+});
+export type EditPlan = z.infer<typeof editPlanSchema>;
+
+/** What an action makes of the object that it found. */
+export interface Wanted extends WantedFields {
+  readonly instances: number;
+  readonly says: string;
+  readonly warnings?: readonly string[];
+}
+
+export interface EditActionSpec<Params> {
+  readonly type: Action<Params, EditPlan, Clients>["type"];
+  readonly paramsSchema: z.ZodType<Params>;
+  readonly reversible: "exact" | "compensating";
+  readonly risk: "low" | "medium" | "high";
+  readonly permissions: readonly Permission[];
+  /** The object is a deployment, and done means that its pods are as its spec says. */
+  readonly rolls: boolean;
+  object(params: Params): ObjectRef;
+  /** Which fields get which values; or why this must not be done to this object. */
+  want(
+    context: ActionContext<Clients>,
+    object: KubernetesObject,
+    params: Params,
+  ): Outcome<Wanted> | Promise<Outcome<Wanted>>;
+}
+
+/** An action that sets fields of one object: it says which, and the edit with its preconditions and its way back does the rest. */
+export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params, EditPlan, Clients> {
+  const move = async (
+    context: ActionContext<Clients>,
+    { edit }: EditPlan,
+    direction: Direction,
+  ): Promise<Outcome<void>> => {
+    const moved = await applyFieldEdit(context, edit, direction);
+    return moved.ok && spec.rolls ? await awaitRollout(context, edit.object, edit.uid) : moved;
+  };
+  return {
+    type: spec.type,
+    paramsSchema: spec.paramsSchema,
+    planSchema: editPlanSchema,
+    traits: {
+      reversible: spec.reversible,
+      risk: spec.risk,
+      permissions: spec.permissions,
+      target: (params) => targetOf(spec.object(params)),
+      blastRadius: ({ edit, instances, says }) => ({ objects: [objectTitle(edit.object)], instances, says }),
+    },
+    plan: (context, params) => undisturbed(() => planned(spec, context, params)),
+    dryRun: (context, plan) => undisturbed(() => proveFieldEdit(context, plan.edit)),
+    execute: (context, plan) => move(context, plan, "forward"),
+    undo: (context, plan) => move(context, plan, "back"),
+  };
+}
+
+async function planned<Params>(
+  spec: EditActionSpec<Params>,
+  context: ActionContext<Clients>,
+  params: Params,
+): Promise<Outcome<EditPlan>> {
+  const ref = spec.object(params);
+  const found = await context.clients.kubernetes.get(ref);
+  if (!found.ok) return found;
+  const wanted = await spec.want(context, found.value, params);
+  if (!wanted.ok) return wanted;
+  const edit = await planFieldEdit(context, ref, found.value, wanted.value);
+  if (!edit.ok) return edit;
+  const { instances, says, warnings = [] } = wanted.value;
+  return ok({
+    edit: edit.value,
+    instances,
+    says,
+    warnings: [...warnings, ...ownershipWarnings(ref, found.value)],
+  });
+}

@@ -1,0 +1,60 @@
+import { runAgentProcess } from "@omega/shared/agent-process.ts";
+import { systemClock } from "@omega/shared/clock.ts";
+import { loadActions } from "./actions/registry.ts";
+import { KubernetesClient } from "./adapters/kubernetes-client.ts";
+import { surgeonConfigSchema } from "./config.ts";
+import { decide, type Effect } from "./decide.ts";
+import { Handler } from "./handle.ts";
+import { SettingsHistory } from "./settings-history.ts";
+import { watchSettings } from "./settings-watch.ts";
+import { evolve, initialState, type State } from "./state.ts";
+
+const version = "0.1.0";
+
+await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
+  role: "surgeon",
+  version,
+  configSchema: surgeonConfigSchema,
+  async compose({ config, log, signal }) {
+    const registry = await loadActions();
+    const kubernetes = new KubernetesClient({ ...config.kubernetes, callDeadlineMs: config.deadlines.callMs });
+    const instance = `surgeon-${process.pid}`;
+    const history = new SettingsHistory();
+    const handler = new Handler({
+      registry,
+      clients: { kubernetes },
+      clock: systemClock,
+      log,
+      namespaces: config.namespaces,
+      history,
+      proposeMs: config.deadlines.proposeMs,
+      actionMs: config.deadlines.actionMs,
+    });
+    log.info({ actions: [...registry.keys()], namespaces: config.namespaces.allow }, "the catalogue is loaded");
+    return {
+      definition: {
+        role: "surgeon",
+        version,
+        ackWaitMs: 5_000,
+        deliveriesMax: 8,
+        concurrency: 32,
+        initialState,
+        evolve,
+        decide: (event, state, moment) => decide(event, state, moment, { registry, instance }),
+        perform: (effect, context) => handler.perform(effect, context),
+      },
+      started: () => {
+        void watchSettings({
+          api: kubernetes,
+          namespaces: config.namespaces,
+          history,
+          clock: systemClock,
+          log,
+          signal,
+        });
+        return Promise.resolve();
+      },
+      stopped: () => Promise.resolve(kubernetes.close()),
+    };
+  },
+});

@@ -1,0 +1,162 @@
+import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { Target } from "@omega/bus-schemas/vocabulary.ts";
+import type { JsonObject } from "./kubernetes/json-pointer.ts";
+
+/** What this Surgeon offered under an option id: an order must ask for exactly this. */
+export interface Offer {
+  readonly incidentId: string;
+  readonly actionType: string;
+  readonly target: Target;
+  readonly planHash: string;
+}
+
+export type ActionPhase =
+  | "ordered"
+  /** A freeze came before its start on the stream: it never begins. */
+  | "frozen"
+  /** An undo came before its start on the stream: it never begins. */
+  | "withdrawn"
+  | "started"
+  | "ended";
+
+export interface KnownAction {
+  readonly incidentId: string;
+  readonly actionType: string;
+  readonly target: Target;
+  readonly plan: JsonObject;
+  /** Milliseconds since the epoch after which it must not start. */
+  readonly notAfter: number;
+  /** The order that counts; a second order with the same action id is nothing. */
+  readonly orderId: string;
+  readonly phase: ActionPhase;
+  readonly undo: "none" | "started" | "done";
+}
+
+export interface State {
+  readonly offers: ReadonlyMap<string, Offer>;
+  readonly actions: ReadonlyMap<string, KnownAction>;
+  /** Ids of requests that were answered. */
+  readonly answered: ReadonlySet<string>;
+  /** Undo orders that have their result. */
+  readonly undone: ReadonlySet<string>;
+  /** The highest fencing token seen in an order. */
+  readonly fence: number;
+  /** Id of the press that froze us; nothing new starts. */
+  readonly frozenBy: string | undefined;
+}
+
+export const initialState: State = {
+  offers: new Map(),
+  actions: new Map(),
+  answered: new Set(),
+  undone: new Set(),
+  fence: 0,
+  frozenBy: undefined,
+};
+
+/** How many of each thing are remembered; the oldest go first. Undo of an older action is a person's work. */
+const keptMax = 1000;
+
+export function evolve(state: State, event: OmegaEvent): State {
+  switch (event.type) {
+    case "remediation.proposed":
+      return proposed(state, event);
+    case "action.ordered":
+      return ordered(state, event);
+    case "action.started":
+      return changed(state, event.data.actionId, (action) =>
+        action.phase === "ordered" ? { ...action, phase: "started" } : action,
+      );
+    case "action.succeeded":
+    case "action.failed":
+    case "action.conflicted":
+    case "action.outcome-unknown":
+      return changed(state, event.data.actionId, (action) => ({ ...action, phase: "ended" }));
+    case "undo.ordered":
+      return undoOrdered(state, event);
+    case "undo.started":
+      return changed(state, event.data.actionId, (action) => ({ ...action, undo: "started" }));
+    case "undo.done":
+      return withResult(
+        changed(state, event.data.actionId, (action) => ({ ...action, undo: "done" })),
+        event.causationid,
+      );
+    case "undo.failed":
+    case "undo.conflicted":
+      return withResult(
+        changed(state, event.data.actionId, (action) => ({ ...action, undo: "none" })),
+        event.causationid,
+      );
+    case "control.panic-pressed":
+      return { ...state, frozenBy: event.id, actions: frozen(state.actions) };
+    case "control.resumed":
+      return { ...state, frozenBy: undefined };
+    default:
+      return state;
+  }
+}
+
+function proposed(state: State, event: EventOf<"remediation.proposed">): State {
+  const offers = event.data.options.map(({ optionId, actionType, target, planHash }): [string, Offer] => [
+    optionId,
+    { incidentId: event.incidentid ?? "", actionType, target, planHash },
+  ]);
+  return {
+    ...state,
+    offers: newest([...state.offers, ...offers]),
+    answered: newestOf(state.answered, event.causationid),
+  };
+}
+
+function ordered(state: State, event: EventOf<"action.ordered">): State {
+  const { actionId, actionType, target, plan, notAfter, fence } = event.data;
+  const seen = { ...state, fence: Math.max(state.fence, fence) };
+  if (state.actions.has(actionId)) return seen;
+  const action: KnownAction = {
+    incidentId: event.incidentid ?? "",
+    actionType,
+    target,
+    plan,
+    notAfter: Date.parse(notAfter),
+    orderId: event.id,
+    phase: state.frozenBy === undefined ? "ordered" : "frozen",
+    undo: "none",
+  };
+  return { ...seen, actions: newest([...state.actions, [actionId, action]]) };
+}
+
+function undoOrdered(state: State, event: EventOf<"undo.ordered">): State {
+  const fence = isPersons(event) ? state.fence : Math.max(state.fence, event.data.fence);
+  return changed({ ...state, fence }, event.data.actionId, (action) =>
+    action.phase === "ordered" ? { ...action, phase: "withdrawn" } : action,
+  );
+}
+
+/** Orders of the Coordinator are fenced; a person's are not. The signature check tied the key id to the role. */
+export function isPersons(event: OmegaEvent): boolean {
+  return event.keyid.startsWith("operator-");
+}
+
+function frozen(actions: State["actions"]): State["actions"] {
+  return new Map(
+    [...actions].map(([id, action]) => [id, action.phase === "ordered" ? { ...action, phase: "frozen" } : action]),
+  );
+}
+
+function changed(state: State, actionId: string, change: (action: KnownAction) => KnownAction): State {
+  const action = state.actions.get(actionId);
+  if (action === undefined) return state;
+  return { ...state, actions: new Map(state.actions).set(actionId, change(action)) };
+}
+
+function withResult(state: State, startId: string | undefined): State {
+  return { ...state, undone: newestOf(state.undone, startId) };
+}
+
+function newest<Value>(entries: readonly (readonly [string, Value])[]): ReadonlyMap<string, Value> {
+  return new Map(entries.slice(-keptMax));
+}
+
+function newestOf(ids: ReadonlySet<string>, id: string | undefined): ReadonlySet<string> {
+  return id === undefined ? ids : new Set([...ids, id].slice(-keptMax));
+}
