@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from "@omega/shared/clock.ts";
 import { homeOf, type Home } from "../home.ts";
 import { BusSession, busUrl } from "../bus-session.ts";
+import { counted } from "../durations.ts";
 import { paintFor, printable, type Paint } from "../terminal.ts";
 
 /** What every command works with: the person's terminal, folder and bus. */
@@ -47,7 +48,7 @@ export async function withBus<T>(
   } finally {
     if (session.refused > 0) {
       context.note(
-        `omega: ${session.refused} messages on the stream were left out: no key in ${printable(context.home.keys)}/trusted vouches for them.`,
+        `omega: ${counted(session.refused, "message")} on the stream left out: no key in ${printable(context.home.keys)}/trusted vouches for what they say.`,
       );
     }
     await session.close();
