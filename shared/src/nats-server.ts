@@ -110,7 +110,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Runni
   const configFile = join(storeDir, "nats-server.conf");
   const synced = isOlder(program.version, "2.10.0") ? "each minute" : "each write";
   writeFileSync(configFile, configText({ ...options, storeDir }, runDir, synced));
-  const child = spawn(program.path, ["--config", configFile], { stdio: ["ignore", "ignore", "pipe"] });
+  // In a process group of its own: Ctrl-C at the terminal reaches only the owner, who lets its clients finish first.
+  const child = spawn(program.path, ["--config", configFile], { detached: true, stdio: ["ignore", "ignore", "pipe"] });
   const log = keepTail(child);
   const exited = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
   const end = async (signal: NodeJS.Signals): Promise<void> => {

@@ -125,7 +125,7 @@ export class Kubelet {
       for (const worker of workers) worker.leave();
     } else {
       for (const worker of workers) worker.halt(haltGraceMs);
-      while (workers.some((worker) => worker.hasProcesses())) await delay(20);
+      while (workers.some((worker) => worker.isAtWork())) await delay(20);
     }
     clearInterval(this.#ticker);
     this.#proxy.close();

@@ -29,6 +29,8 @@ export class PodWorker {
   #gone = false;
   #done = false;
   #halted = false;
+  /** Set where the processes are to end with the kubelet. */
+  #haltGraceMs: number | undefined;
   #looking = false;
   #lookAgain = false;
   #timer: NodeJS.Timeout | undefined;
@@ -82,6 +84,11 @@ export class PodWorker {
     for (const runner of this.#runners.values()) runner.tick(now);
   }
 
+  /** False once nothing runs and no container is on its way to running. */
+  isAtWork(): boolean {
+    return this.#looking || this.hasProcesses();
+  }
+
   hasProcesses(): boolean {
     return [...this.#runners.values()].some((runner) => runner.isRunning());
   }
@@ -92,6 +99,7 @@ export class PodWorker {
    */
   halt(graceMs: number): void {
     this.#halted = true;
+    this.#haltGraceMs = graceMs;
     for (const runner of this.#runners.values()) runner.stop(graceMs, `Stopping container ${runner.spec.name}`);
     this.nudge();
   }
@@ -130,6 +138,7 @@ export class PodWorker {
     }
     let waitMs = await this.#volumes(now);
     if (this.#gone) return this.#terminate(now);
+    if (this.#halted) return this.#settleEnds(now);
     if (this.#volumesAtMs !== undefined) waitMs = shorter(waitMs, await this.#containers(now));
     this.#publish(now);
     return waitMs;
@@ -198,7 +207,11 @@ export class PodWorker {
   }
 
   #settleEnds(now: number): undefined {
-    for (const runner of this.#runners.values()) runner.noteEnd(now);
+    for (const runner of this.#runners.values()) {
+      runner.noteEnd(now);
+      // A container that was just being started when the kubelet was told to end came too late to hear of it.
+      if (this.#haltGraceMs !== undefined) runner.stop(this.#haltGraceMs, `Stopping container ${runner.spec.name}`);
+    }
     if (!this.hasProcesses()) this.#publish(now);
   }
 

@@ -1,0 +1,13 @@
+import { agentConfigSchema } from "@omega/shared/agent-config.ts";
+import { z } from "zod";
+
+/** Scribe's config file: infra/config/scribe.yaml. */
+export const scribeConfigSchema = agentConfigSchema.extend({
+  postmortems: z
+    .strictObject({
+      /** Each post-mortem is also written here as `<incident id>.md`; the event on the stream stays the original. */
+      folder: z.string().min(1).default(".omega/postmortems"),
+    })
+    .prefault({}),
+});
+export type ScribeConfig = z.infer<typeof scribeConfigSchema>;

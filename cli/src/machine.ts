@@ -1,0 +1,213 @@
+import { join } from "node:path";
+import type { Clock } from "@omega/shared/clock.ts";
+import { timeText } from "@omega/shared/clock.ts";
+import { installBus } from "@omega/shared/nats-bus.ts";
+import { loadSigner } from "@omega/shared/signing.ts";
+import { BusServer } from "./bus-server.ts";
+import { BusSession } from "./bus-session.ts";
+import { CommandFailure, exitCode } from "./exit-code.ts";
+import { installation, makeHome, type Home } from "./home.ts";
+import { clearLeftovers } from "./leftovers.ts";
+import { removeRunRecord, writeRunRecord } from "./run-record.ts";
+import { SupervisedProcess } from "./supervised-process.ts";
+
+/** In the order in which they stop: first no new signals, then no new orders, then no effects, and the writer last. */
+export const agentNames = ["scout", "coordinator", "surgeon", "scribe"] as const;
+
+/**
+ * A small young generation and one malloc arena keep an agent tens of megabytes smaller and cost it nothing; compiled code and stripped
+ * types are kept between starts, which spares loading the type stripper.
+ */
+const memoryFlags = ["--max-semi-space-size=2"];
+const memoryEnvironment = {
+  MALLOC_ARENA_MAX: "1",
+  NODE_COMPILE_CACHE: join(installation, ".omega", "cache", "compiled-agents"),
+};
+
+const agentDrainMs = 15_000;
+const agentsUpWithinMs = 60_000;
+
+export interface MachineOptions {
+  readonly home: Home;
+  /** Port of the bus; 0 takes a free one. */
+  readonly port: number;
+  /** Folder that holds `<agent>.yaml`. */
+  readonly configFolder: string;
+  /** Further variables for the agents, which their config files may refer to. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  /** What else runs beside it and must be found again after a crash. */
+  readonly alsoRunning?: () => readonly ProcessRow[];
+  /** Told whenever a process comes or goes. */
+  readonly tell: (name: string, what: string) => void;
+}
+
+export interface ProcessRow {
+  readonly name: string;
+  readonly pid: number | undefined;
+  readonly state: string;
+  readonly restarts: number;
+  readonly log: string | undefined;
+}
+
+/** All of Omega on one machine: the bus with its stream, the keys, and the four agents as supervised processes. */
+export class Machine {
+  readonly session: BusSession;
+  readonly url: string;
+  readonly #server: BusServer;
+  readonly #agents: readonly SupervisedProcess[];
+  readonly #options: MachineOptions;
+  readonly #startedAt: string;
+
+  private constructor(server: BusServer, session: BusSession, options: MachineOptions) {
+    this.#server = server;
+    this.session = session;
+    this.url = server.url;
+    this.#options = options;
+    this.#startedAt = timeText(options.clock.now());
+    this.#agents = agentNames.map((name) => this.#agent(name));
+  }
+
+  /** Resolves once every agent has said on the bus that it takes work. Throws a CommandFailure, having stopped what was started. */
+  static async start(options: MachineOptions, signal: AbortSignal): Promise<Machine> {
+    const { home, clock, tell } = options;
+    makeHome(home);
+    await clearLeftovers(home, clock, tell);
+    let machine: Machine | undefined;
+    const server = await BusServer.start({
+      home,
+      port: options.port,
+      clock,
+      onChange: (what) => {
+        tell("nats-server", what);
+        machine?.record();
+      },
+    });
+    tell("nats-server", `${server.program.version} listens at ${server.url}`);
+    try {
+      const installed = await installBus({ servers: [server.url], name: "omega-up" });
+      if (!installed.ok) throw new CommandFailure(exitCode.unavailable, installed.failure.message);
+      loadSigner(home.keys, "operator");
+      machine = new Machine(server, await BusSession.open(home, server.url), options);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    try {
+      await machine.#startAgents(signal);
+      return machine;
+    } catch (error) {
+      await machine.stop();
+      throw error;
+    }
+  }
+
+  rows(): ProcessRow[] {
+    return [
+      { name: "nats-server", pid: this.#server.pid, state: "running", restarts: 0, log: undefined },
+      ...this.#agents.map(({ spec, pid, state, restarts, logFile }) => ({
+        name: spec.name,
+        pid,
+        state,
+        restarts,
+        log: logFile,
+      })),
+    ];
+  }
+
+  /** Drains the agents one after the other, then the bus. */
+  async stop(): Promise<void> {
+    await this.session.close();
+    for (const agent of this.#agents) {
+      await agent.stop();
+      this.#options.tell(agent.spec.name, "stopped");
+    }
+    await this.#server.stop();
+    this.#options.tell("nats-server", "stopped");
+    removeRunRecord(this.#options.home);
+  }
+
+  record(): void {
+    const processes = [...this.rows(), ...(this.#options.alsoRunning?.() ?? [])].flatMap(({ name, pid }) =>
+      pid === undefined ? [] : [{ name, pid }],
+    );
+    writeRunRecord(this.#options.home, { pid: process.pid, startedAt: this.#startedAt, natsUrl: this.url, processes });
+  }
+
+  #agent(name: (typeof agentNames)[number]): SupervisedProcess {
+    const { home, configFolder, environment, clock, tell } = this.#options;
+    return new SupervisedProcess(
+      {
+        name,
+        args: [
+          ...memoryFlags,
+          join(installation, "agents", name, "src", "main.ts"),
+          "--config",
+          join(configFolder, `${name}.yaml`),
+        ],
+        env: {
+          ...process.env,
+          ...memoryEnvironment,
+          OMEGA_KEYS: home.keys,
+          OMEGA_POSTMORTEMS: home.postmortems,
+          ...environment,
+          OMEGA_NATS_URL: this.url,
+        },
+        cwd: process.cwd(),
+        drainMs: agentDrainMs,
+        restart: true,
+      },
+      {
+        logs: home.logs,
+        clock,
+        onLine: () => undefined,
+        onChange: (_process, what) => {
+          tell(name, what);
+          this.record();
+        },
+      },
+    );
+  }
+
+  async #startAgents(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const waiting = new AbortController();
+    const timeout = clock.sleep(agentsUpWithinMs, waiting.signal).then(() => waiting.abort());
+    const stop = (): void => waiting.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    const fromSeq = (await this.session.bus.lastSeq()) + 1;
+    for (const agent of this.#agents) agent.start();
+    const watching = this.#watchFailures(waiting);
+    const missing = new Set<string>(agentNames);
+    for await (const { event } of this.session.follow({ fromSeq, signal: waiting.signal })) {
+      if (event.type !== "agent.started") continue;
+      if (this.#agents.some(({ spec, pid }) => spec.name === event.data.agent && pid === event.data.pid)) {
+        missing.delete(event.data.agent);
+      }
+      if (missing.size === 0) break;
+    }
+    waiting.abort();
+    signal.removeEventListener("abort", stop);
+    await Promise.all([timeout, watching]);
+    if (signal.aborted) throw new CommandFailure(exitCode.interrupted, "interrupted");
+    if (missing.size > 0) throw this.#notUp([...missing]);
+  }
+
+  /** An agent whose config file is bad will never come; waiting for the others would only hide why. */
+  async #watchFailures(waiting: AbortController): Promise<void> {
+    while (!waiting.signal.aborted) {
+      if (this.#agents.some(({ state }) => state === "failed")) waiting.abort();
+      await this.#options.clock.sleep(100, waiting.signal);
+    }
+  }
+
+  #notUp(missing: readonly string[]): CommandFailure {
+    const failed = this.#agents.find(({ state }) => state === "failed");
+    const shown = failed ?? this.#agents.find(({ spec }) => missing.includes(spec.name));
+    const said = (shown?.tail ?? []).map((line) => `  ${line}`).join("\n");
+    return new CommandFailure(
+      failed === undefined ? exitCode.unavailable : exitCode.config,
+      `${missing.join(", ")} did not come up.\n${shown?.spec.name ?? ""} said:\n${said}\nLog: ${shown?.logFile ?? this.#options.home.logs}`,
+    );
+  }
+}

@@ -1,0 +1,43 @@
+import { Command, CommanderError } from "commander";
+import { addApprovals } from "./commands/approve.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addEvents } from "./commands/events.ts";
+import { addIncidents } from "./commands/incidents.ts";
+import { addReplay } from "./commands/replay.ts";
+import { addStatus } from "./commands/status.ts";
+import { addUp } from "./commands/up.ts";
+import { CommandFailure, exitCode } from "./exit-code.ts";
+
+const program = new Command("omega")
+  .description("Heals production incidents on its own, and proves every step.")
+  .version("0.1.0")
+  .exitOverride()
+  .showHelpAfterError("(omega help shows the commands)")
+  .addHelpText(
+    "after",
+    "\nThe bus is found by --server, OMEGA_NATS_URL, or a running omega up in $OMEGA_HOME.\nExit codes: 0 yes, 1 no, 64 usage, 69 something is missing, 78 bad config.",
+  );
+
+addUp(program);
+addDemo(program);
+addStatus(program);
+addIncidents(program);
+addApprovals(program);
+addReplay(program);
+addEvents(program);
+
+// Readers such as `head` close the pipe early; that ends the command, it is no fault.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(exitCode.ok);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+  else if (error instanceof CommandFailure) {
+    process.stderr.write(`omega: ${error.message}\n`);
+    process.exitCode = error.exitCode;
+  } else throw error;
+}

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { z } from "zod";
+import { OmegaUnderTest, processesNaming } from "./omega.ts";
+
+const summarySchema = z.object({
+  ok: z.boolean(),
+  error: z.string().optional(),
+  incidents: z.array(
+    z.object({
+      id: z.string(),
+      service: z.string(),
+      location: z.object({ file: z.string(), line: z.number() }).nullable(),
+      action: z.string().nullable(),
+      outcome: z.string(),
+      detectMs: z.number().nullable(),
+      diagnoseMs: z.number().nullable(),
+      resolveMs: z.number().nullable(),
+      decidedWithoutModel: z.boolean().nullable(),
+      faultToResolvedMs: z.number().nullable(),
+      recalled: z.number(),
+      postmortem: z.string().nullable(),
+    }),
+  ),
+  processes: z.array(z.object({ name: z.string(), pid: z.number(), rssMb: z.number() })),
+});
+
+const agents = ["scout", "coordinator", "surgeon", "scribe"];
+/** What the issue promises for an agent, in MiB. */
+const agentRssMax = 160;
+/** What the issue promises from the fault to the resolution. */
+const faultToResolvedMsMax = 45_000;
+
+test("the demo heals the same defective release twice, and leaves nothing running", { timeout: 300_000 }, async (t) => {
+  const omega = new OmegaUnderTest(t);
+  const { code, stdout, stderr } = await omega.run("demo", "--json");
+  const summary = summarySchema.parse(JSON.parse(stdout));
+  const logs = join(omega.home, "demo", "run", "logs");
+  assert.ok(summary.ok, `${summary.error ?? stderr}\n${omega.logs(logs)}`);
+  assert.equal(code, 0);
+  assert.equal(stdout.trim().split("\n").length, 1, "one line of JSON and nothing else");
+
+  assert.equal(summary.incidents.length, 2);
+  for (const incident of summary.incidents) {
+    assert.equal(incident.service, "payments");
+    assert.match(incident.location?.file ?? "", /payments\/voucher-books\.ts$/);
+    assert.equal(incident.action, "k8s.rollout-undo");
+    assert.equal(incident.outcome, "healed");
+    assert.equal(incident.decidedWithoutModel, true);
+    assert.ok(
+      (incident.faultToResolvedMs ?? Infinity) <= faultToResolvedMsMax,
+      `took ${incident.faultToResolvedMs} ms`,
+    );
+    const text = readFileSync(incident.postmortem ?? "", "utf8");
+    assert.match(text, /^# Post-mortem: /);
+    assert.match(text, new RegExp(`voucher-books\\.ts:${incident.location?.line ?? 0}`));
+  }
+  const [first, second] = summary.incidents;
+  assert.equal(first?.recalled, 0, "memory begins empty");
+  assert.ok((second?.recalled ?? 0) > 0, "the second incident is recognised");
+
+  const pids = new Set(summary.processes.map(({ pid }) => pid));
+  assert.ok(pids.size >= 5, `${pids.size} processes`);
+  for (const agent of agents) {
+    const used = summary.processes.find(({ name }) => name === agent)?.rssMb ?? Infinity;
+    assert.ok(used < agentRssMax, `${agent} held ${used} MiB`);
+  }
+
+  const replayed = await omega.run("replay", "--json", "--file", join(omega.home, "demo", "recording.jsonl"));
+  assert.equal(replayed.code, 0, replayed.stdout + replayed.stderr);
+  assert.equal(existsSync(join(omega.home, "demo", "run", "run.json")), false);
+  assert.deepEqual(processesNaming(omega.home), []);
+});
+
+test("an interrupted demo leaves nothing running either", { timeout: 120_000 }, async (t) => {
+  const omega = new OmegaUnderTest(t);
+  const { child, ended } = omega.start(["demo"]);
+  await new Promise<void>((resolve, reject) => {
+    let told = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      told += chunk.toString();
+      if (told.includes("shop applied")) resolve();
+    });
+    child.once("close", () => reject(new Error(`it ended before the shop was applied:\n${told}`)));
+  });
+  child.kill("SIGINT");
+  const { code } = await ended;
+  assert.equal(code, 130);
+  assert.deepEqual(processesNaming(omega.home), []);
+});
