@@ -108,7 +108,12 @@ const PLANTED: Record<string, { bad: SourceFile[]; fine: SourceFile[] }> = {
   },
   "machine-paths": {
     bad: [{ path: "docs/a.md", text: `see ${home}` }],
-    fine: [{ path: "docs/a.md", text: "see /etc/omega, ~/work/notes and test/work/notes; mounted at /home/node/app" }],
+    fine: [
+      {
+        path: "docs/a.md",
+        text: "see <folder>/root/x, /etc/omega, ~/work/notes and test/work/notes; mounted at /home/node/app",
+      },
+    ],
   },
 };
 

@@ -224,7 +224,7 @@ const machinePaths = perFile({
   name: "machine-paths",
   why: "what names a folder of one machine works on that machine",
   applies: () => true,
-  find: ({ text }) => matches(text, /(?<![\w.~*)\]}-])\/(root|work|Users\/\w+|home\/(?!app\b|node\b|omega\b)\w+)\//g),
+  find: ({ text }) => matches(text, /(?<![\w.~*)\]}>-])\/(root|work|Users\/\w+|home\/(?!app\b|node\b|omega\b)\w+)\//g),
 });
 
 export const rules: readonly Rule[] = [
