@@ -2,6 +2,7 @@ import { agentConfigSchema } from "@omega/shared/agent-config.ts";
 import { z } from "zod";
 import { labelNameSchema } from "./kubernetes/objects.ts";
 import { sshConfigSchema } from "./ssh/ssh-config.ts";
+import { webhookConfigSchema } from "./webhook/webhook-config.ts";
 
 const milliseconds = z.coerce.number().int().min(100).max(3_600_000);
 
@@ -23,6 +24,7 @@ export const surgeonConfigSchema = agentConfigSchema.extend({
     })
     .prefault({}),
   ssh: sshConfigSchema.prefault({}),
+  webhooks: webhookConfigSchema.prefault({}),
   deadlines: z
     .strictObject({
       /** One call to a target's API. */

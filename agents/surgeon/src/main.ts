@@ -3,6 +3,7 @@ import { systemClock } from "@omega/shared/clock.ts";
 import { loadActions } from "./actions/registry.ts";
 import { KubernetesClient } from "./adapters/kubernetes-client.ts";
 import { SshClient } from "./adapters/ssh-client.ts";
+import { WebhookClient } from "./adapters/webhook-client.ts";
 import { surgeonConfigSchema } from "./config.ts";
 import { decide, type Effect } from "./decide.ts";
 import { Handler } from "./handle.ts";
@@ -24,7 +25,11 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
     const history = new SettingsHistory();
     const handler = new Handler({
       registry,
-      clients: { kubernetes, ssh: { config: config.ssh, shell: ssh } },
+      clients: {
+        kubernetes,
+        ssh: { config: config.ssh, shell: ssh },
+        webhooks: { config: config.webhooks, http: new WebhookClient(config.webhooks, process.env) },
+      },
       clock: systemClock,
       log,
       namespaces: config.namespaces,

@@ -2,6 +2,7 @@ import type { JsonPatch } from "./kubernetes/json-pointer.ts";
 import type { KubernetesObject, ObjectRef } from "./kubernetes/objects.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
 import type { Ssh } from "./ssh/remote-shell.ts";
+import type { Webhooks } from "./webhook/http-exchange.ts";
 
 export interface WriteOptions {
   readonly fieldManager: string;
@@ -34,4 +35,5 @@ export interface KubernetesApi {
 export interface Clients {
   readonly kubernetes: KubernetesApi;
   readonly ssh: Ssh;
+  readonly webhooks: Webhooks;
 }

@@ -147,6 +147,7 @@ function identityPromises(bench: Bench): void {
 /** A Kubernetes action that reached for anything else would fail here. */
 const elsewhere: Omit<Clients, "kubernetes"> = {
   ssh: { config: sshConfigSchema.parse({}), shell: { run: () => Promise.reject(new Error("no SSH here")) } },
+  webhooks: { config: { targets: {} }, http: { send: () => Promise.reject(new Error("no webhooks here")) } },
 };
 
 interface Planned {

@@ -164,6 +164,7 @@ async function faultEveryCall(
   value(await action[step](contextOf(counted, counter), counted.plan));
   if (step === "execute" || exceptions.undoWritesNothing === undefined)
     assert.ok(counter.lastChangeAt > 0, `${step} changes`);
+  const wanted = await counted.world();
   for (let at = 1; at <= counter.lastChangeAt + 1; at += 1) {
     const place = await planned();
     const where = `call ${at} of ${step}, ${fault}`;
@@ -175,7 +176,11 @@ async function faultEveryCall(
       assert.deepEqual(await place.world(), place.before, `${where}: retryable means that nothing changed`);
     }
     value(await action[step](contextOf(place), place.plan), `${where}: retried`);
-    if (exceptions.irreversible !== undefined) continue;
+    // Above all it must not have happened twice.
+    if (exceptions.irreversible !== undefined) {
+      assert.deepEqual(await place.world(), wanted, where);
+      continue;
+    }
     value(await action.undo(contextOf(place), place.plan), `${where}: undone`);
     assert.deepEqual(await place.world(), place.before, where);
   }

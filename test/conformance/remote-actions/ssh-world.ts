@@ -147,7 +147,11 @@ export class SshWorld {
     const shell: RemoteShell = {
       run: (command, signal) => watch.call(command.effect === "change", () => real.run(command, signal)),
     };
-    return { kubernetes: noKubernetes, ssh: { config, shell } };
+    return {
+      kubernetes: noKubernetes,
+      ssh: { config, shell },
+      webhooks: { config: { targets: {} }, http: { send: refuse } },
+    };
   }
 
   script(verb: string, folder: string): void {
@@ -164,7 +168,7 @@ export class SshWorld {
 }
 
 const refuse = (): never => {
-  throw new Error("no Kubernetes here");
+  throw new Error("an SSH action uses nothing but SSH");
 };
 export const noKubernetes: KubernetesApi = { get: refuse, list: refuse, patch: refuse, evict: refuse };
 
