@@ -198,7 +198,7 @@ async function plannedWith(action: AnyAction, arrange: () => Promise<Arranged>):
   return { ...place, before, plan: carried };
 }
 
-function contextOf(place: Arranged, watch: Watch = new Watch()): ActionContext<Clients> {
+export function contextOf(place: Arranged, watch: Watch = new Watch()): ActionContext<Clients> {
   return {
     clients: place.clients(watch),
     clock: systemClock,

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,6 +16,7 @@ import { createLog } from "@omega/shared/log.ts";
 import { SshClient } from "../../../agents/surgeon/src/adapters/ssh-client.ts";
 import type { KubernetesApi, Clients } from "../../../agents/surgeon/src/ports.ts";
 import type { RemoteShell } from "../../../agents/surgeon/src/ssh/remote-shell.ts";
+import { allowListFor } from "../../../agents/surgeon/src/ssh/allow-list.ts";
 import { sshConfigSchema, type SshConfig } from "../../../agents/surgeon/src/ssh/ssh-config.ts";
 import type { RealSshd } from "../ssh/real-sshd.ts";
 import type { Arranged, Watch } from "./kit.ts";
@@ -38,14 +40,16 @@ let made = 0;
 /** Places on the host of a real sshd that SSH actions change. */
 export class SshWorld {
   readonly #sshd: RealSshd;
+  readonly #forcedCommand: boolean;
   readonly #script: string;
   readonly #services: string[] = [];
   readonly #clients = new Map<SshConfig, SshClient>();
   /** A folder on a second file system. */
   readonly #otherDisk = mkdtempSync("/dev/shm/omega-quarantine-");
 
-  constructor(sshd: RealSshd) {
+  constructor(sshd: RealSshd, forcedCommand = false) {
     this.#sshd = sshd;
+    this.#forcedCommand = forcedCommand;
     this.#script = join(sshd.folder, "service");
     writeFileSync(this.#script, serviceScript, { mode: 0o755 });
   }
@@ -137,8 +141,12 @@ export class SshWorld {
     };
   }
 
+  /** With a forced command, the host gets the list of what this configuration may run, and nothing else runs. */
   config(more: object): SshConfig {
-    return sshConfigSchema.parse({ knownHosts: this.#sshd.knownHosts, hosts: { here: this.#sshd.host() }, ...more });
+    const host = { ...this.#sshd.host(), forcedCommand: this.#forcedCommand };
+    const config = sshConfigSchema.parse({ knownHosts: this.#sshd.knownHosts, hosts: { here: host }, ...more });
+    if (this.#forcedCommand) appendFileSync(join(this.#sshd.folder, "allow"), allowListFor(config, "here"));
+    return config;
   }
 
   clients(config: SshConfig, watch: Watch): Clients {

@@ -34,6 +34,7 @@ type RunAction = Action<RunParams, RunPlan, Clients>;
 export const runTraits = (kind: RunKind): RunAction["traits"] => ({
   reversible: "none",
   risk: "high",
+  dryRun: "impossible",
   permissions: [],
   target: ({ target }) => ({ system: "webhook", kind, name: target }),
   blastRadius: ({ target, says }) => ({ objects: [target], instances: 1, says }),

@@ -114,6 +114,7 @@ export const action: Action<Params, Plan, Clients> = {
   traits: {
     reversible: "exact",
     risk: "medium",
+    dryRun: "simulated",
     permissions: [],
     target: ({ host, disk }) => ({ system: "ssh", kind: "disk", name: `${host}/${disk}` }),
     blastRadius: ({ host, root, files, bytes, held }) => ({

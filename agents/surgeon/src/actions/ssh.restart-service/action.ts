@@ -66,6 +66,7 @@ export const action: Action<Params, Plan, Clients> = {
   traits: {
     reversible: "compensating",
     risk: "medium",
+    dryRun: "simulated",
     permissions: [],
     target: ({ host, service }) => ({ system: "ssh", kind: "service", name: `${host}/${service}` }),
     blastRadius: ({ host, service, active }) => ({

@@ -59,6 +59,7 @@ export const action: Action<Params, Plan, Clients> = {
     // Only what `before` prints is known to come back.
     reversible: "compensating",
     risk: "high",
+    dryRun: "simulated",
     permissions: [],
     target: ({ host, template }) => ({ system: "ssh", kind: "command", name: `${host}/${template}` }),
     blastRadius: ({ host, template, says }) => ({

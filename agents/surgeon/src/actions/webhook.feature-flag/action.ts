@@ -108,6 +108,7 @@ export const action: Action<Params, Plan, Clients> = {
   traits: {
     reversible: "exact",
     risk: "medium",
+    dryRun: "simulated",
     permissions: [],
     target: ({ target, flag }) => ({ system: "webhook", kind: "feature-flag", name: `${target}/${flag}` }),
     blastRadius: ({ target, flag, after }) => ({
