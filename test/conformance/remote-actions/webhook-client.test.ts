@@ -20,9 +20,10 @@ const forever = new AbortController().signal;
 const loopback = ["127.0.0.0/8"];
 /** The vectors of others: `OMEGA_VECTORS`, or `../shared/vectors` beside the repository or the folder of its worktrees. */
 const vectors = [
-  process.env["OMEGA_VECTORS"] ?? "",
+  process.env["OMEGA_VECTORS"],
   ...["../../../../", "../../../../../"].map((up) => fileURLToPath(new URL(`${up}shared/vectors`, import.meta.url))),
 ]
+  .filter((place) => place !== undefined)
   .map((place) => join(place, "README.md"))
   .find((place) => existsSync(place));
 

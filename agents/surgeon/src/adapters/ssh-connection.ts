@@ -1,5 +1,5 @@
 import { fail, ok, reasonOf, type Outcome } from "@omega/shared/outcome.ts";
-import ssh2, { type Client, type ClientChannel, type ServerHostKeyAlgorithm } from "ssh2";
+import type { Client, ClientChannel, ServerHostKeyAlgorithm } from "ssh2";
 import { CappedOutput, type Output } from "../ssh/capped-output.ts";
 import type { KnownHosts } from "../ssh/known-hosts.ts";
 import type { SshHost } from "../ssh/ssh-config.ts";
@@ -21,6 +21,8 @@ export async function openConnection(setting: ConnectionSetting, signal: AbortSi
   const known = knownHosts.keyTypes(address, port);
   if (known.length === 0)
     return fail("terminal", "host_key_unknown", `No host key is pinned for ${name} (${address} port ${port}).`);
+  // Loaded at the first connection: a Surgeon without hosts does not pay its memory.
+  const { default: ssh2 } = await import("ssh2");
   const key = ssh2.utils.parseKey(identity);
   if (key instanceof Error) return fail("terminal", "identity_unusable", `${host.identity}: ${key.message}`);
   const { promise, resolve } = Promise.withResolvers<Outcome<Client>>();

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { lookup as lookupName } from "node:dns/promises";
 import { isIP, type Socket } from "node:net";
 import { fail, ok, reasonOf, type Outcome } from "@omega/shared/outcome.ts";
-import { Webhook } from "standardwebhooks";
-import { Client, buildConnector, type Dispatcher } from "undici";
+import type { Webhook } from "standardwebhooks";
+import type { Dispatcher, buildConnector } from "undici";
 import { refusalOfAddress } from "../webhook/address-guard.ts";
 import type { HttpAnswer, HttpCall, HttpExchange } from "../webhook/http-exchange.ts";
 import type { SecretPlace, WebhookConfig, WebhookTarget } from "../webhook/webhook-config.ts";
@@ -49,13 +49,15 @@ export class WebhookClient implements HttpExchange {
     const target = Object.hasOwn(targets, call.target) ? targets[call.target] : undefined;
     if (target === undefined)
       return fail("terminal", "target_unknown", `No webhook target '${call.target}' is configured.`);
-    const prepared = this.#prepare(target, call);
+    // Loaded at the first call: a Surgeon without targets does not pay their memory.
+    const [undici, { Webhook }] = await Promise.all([import("undici"), import("standardwebhooks")]);
+    const prepared = this.#prepare(target, call, (secret) => new Webhook(secret));
     if (!prepared.ok) return prepared;
     const { url, headers, secrets, ca } = prepared.value;
     const progress = { connected: false };
-    const connect = this.#guardedConnector(target, ca, progress);
+    const connect = this.#guardedConnector(undici.buildConnector, target, ca, progress);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(target.callMs)]);
-    const client = new Client(url.origin, { connect, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
+    const client = new undici.Client(url.origin, { connect, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
     try {
       const response = await client.request({
         method: call.method,
@@ -75,7 +77,7 @@ export class WebhookClient implements HttpExchange {
     }
   }
 
-  #prepare(target: WebhookTarget, call: HttpCall): Outcome<Prepared> {
+  #prepare(target: WebhookTarget, call: HttpCall, signer: (secret: string) => Webhook): Outcome<Prepared> {
     const secrets: string[] = [];
     const take = (place: SecretPlace): string => {
       const secret = this.#secret(place);
@@ -97,7 +99,7 @@ export class WebhookClient implements HttpExchange {
         const at = new Date(call.sign.atMs);
         headers["webhook-id"] = call.sign.id;
         headers["webhook-timestamp"] = String(Math.floor(call.sign.atMs / 1000));
-        headers["webhook-signature"] = new Webhook(take(target.signingSecret)).sign(call.sign.id, at, call.body ?? "");
+        headers["webhook-signature"] = signer(take(target.signingSecret)).sign(call.sign.id, at, call.body ?? "");
       }
     } catch (error) {
       return fail("terminal", "secret_missing", `${call.target}: ${masked(reasonOf(error), secrets)}`);
@@ -118,6 +120,7 @@ export class WebhookClient implements HttpExchange {
   }
 
   #guardedConnector(
+    build: typeof buildConnector,
     target: WebhookTarget,
     ca: string | undefined,
     progress: { connected: boolean },
@@ -141,7 +144,7 @@ export class WebhookClient implements HttpExchange {
       checked(options.hostname).then(
         ([first]) => {
           if (first === undefined) return callback(new Error(`${options.hostname} has no address`), null);
-          const connect = buildConnector({
+          const connect = build({
             allowH2: false,
             maxCachedSessions: 0,
             timeout: target.callMs,
