@@ -27,6 +27,8 @@ const summarySchema = z.object({
   processes: z.array(z.object({ name: z.string(), pid: z.number(), rssMb: z.number() })),
 });
 
+const recordedSchema = z.object({ event: z.object({ incidentid: z.string().optional(), traceparent: z.string() }) });
+
 const agents = ["scout", "coordinator", "surgeon", "scribe"];
 /** What README promises of an agent, in MiB. */
 const agentRssMax = 160;
@@ -63,6 +65,21 @@ test("the demo heals the same defective release twice, and leaves nothing runnin
     const used = summary.processes.find(({ name }) => name === agent)?.rssMb ?? Infinity;
     assert.ok(used < agentRssMax, `${agent} held ${used} MiB`);
   }
+
+  const traces = new Map<string, Set<string>>();
+  for (const line of readFileSync(join(omega.home, "demo", "recording.jsonl"), "utf8")
+    .trim()
+    .split("\n")) {
+    const { event } = recordedSchema.parse(JSON.parse(line));
+    if (event.incidentid === undefined) continue;
+    const seen = traces.get(event.incidentid) ?? new Set();
+    traces.set(event.incidentid, seen.add(event.traceparent.split("-")[1] ?? ""));
+  }
+  assert.deepEqual(
+    [...traces.values()].map(({ size }) => size),
+    [1, 1],
+    "one incident is one trace across the processes",
+  );
 
   const replayed = await omega.run("replay", "--json", "--file", join(omega.home, "demo", "recording.jsonl"));
   assert.equal(replayed.code, 0, replayed.stdout + replayed.stderr);
