@@ -141,6 +141,13 @@ function tellPlan(event: OmegaEvent): Told[] | undefined {
           `omega approve ${event.incidentid ?? ""}   or   omega deny ${event.incidentid ?? ""}   until ${event.data.expiresAt.slice(11, 19)} UTC`,
         ),
       ];
+    case "approval.refused":
+      return [
+        {
+          tone: "warn",
+          text: `The answer of ${printable(event.data.by, 80)} did not count: ${printable(event.data.says, 200)}`,
+        },
+      ];
     case "approval.granted":
       return [{ tone: "good", text: `Approved by ${printable(event.data.by, 80)}` }];
     case "approval.denied":
