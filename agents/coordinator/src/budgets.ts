@@ -54,7 +54,7 @@ export function budgetsFor(
   if (targets.size > budgets.targetsPerHour) {
     spent(
       "targets-per-hour",
-      `it would be the ${targets.size}th distinct target within an hour; ${budgets.targetsPerHour} are allowed`,
+      `it would be distinct target number ${targets.size} within an hour; ${budgets.targetsPerHour} are allowed`,
     );
   }
 

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { DataOf, Draft, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { definitionOf } from "@omega/bus-schemas/catalogue.ts";
-import { readPolicyFolder, type PolicySet } from "@omega/shared/policy/policy-set.ts";
+import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
+import { checkPolicies, policyFilesIn, type PolicyReading, type PolicySet } from "@omega/shared/policy/policy-set.ts";
+import { SourceText } from "@omega/shared/policy/source-text.ts";
+import { targetText, withOrder, type CountedOrder } from "../src/budgets.ts";
 import { rulesSchema, type Rules } from "../src/config.ts";
 import { decideBy } from "../src/decide.ts";
 import { coordinator } from "../src/definition.ts";
-import { evolveBy, initialState, type State } from "../src/state.ts";
+import { evolveBy, initialState, keyOf, type State } from "../src/state.ts";
 
 export const start = Date.parse("2026-11-24T03:00:00.000Z");
 
@@ -14,10 +17,25 @@ export function exampleOf<Type extends EventType>(type: Type): DataOf<Type> {
   return definitionOf(type)?.example as DataOf<Type>;
 }
 
-const read = readPolicyFolder(fileURLToPath(new URL("../../../infra/config/policies", import.meta.url)));
-assert.ok(read.ok, JSON.stringify(read));
+const shipped = policyFilesIn(fileURLToPath(new URL("../../../infra/config/policies", import.meta.url)));
+
+function setOf(reading: PolicyReading): PolicySet {
+  assert.ok(reading.ok, JSON.stringify(reading));
+  return reading.set;
+}
+
 /** The policies that Omega ships. */
-export const defaultPolicies: PolicySet = read.set;
+export const defaultPolicies: PolicySet = setOf(checkPolicies(shipped));
+
+/** A set of these policies and no others. */
+export function policiesOf(text: string): PolicySet {
+  return setOf(checkPolicies({ ...shipped, policies: [new SourceText("own.cedar", text)] }));
+}
+
+/** The shipped policies and these. */
+export function edited(text: string): PolicySet {
+  return setOf(checkPolicies({ ...shipped, policies: [...shipped.policies, new SourceText("own.cedar", text)] }));
+}
 
 /** The default rules with other budgets. */
 export function budgeted(change: Partial<Rules["budgets"]>): Partial<Rules> {
@@ -33,9 +51,28 @@ export class Story {
   incident = "";
   #count = 0;
 
-  constructor(rules: Partial<Rules> = {}) {
+  /** Who signs what happens. */
+  speaker = { source: "/omega/surgeon/surgeon-1", keyid: "surgeon-0123456789abcdef" };
+
+  constructor(rules: Partial<Rules> = {}, policies?: PolicySet) {
     this.rules = { ...rulesSchema.parse({ namespaces: { allow: ["shop"] } }), ...rules };
-    this.load(defaultPolicies);
+    if (policies !== undefined) this.load(policies);
+  }
+
+  /** An order of some earlier incident, spent at this moment. */
+  spend(option: RepairOption): void {
+    const { target, blastRadius } = option;
+    const order: CountedOrder = {
+      actionId: `act-${this.#count}`,
+      incidentId: "inc-earlier",
+      key: keyOf(option),
+      target: targetText(target),
+      service: target.name,
+      at: this.now,
+      instances: blastRadius.instances,
+      ...(blastRadius.ofInstances === undefined ? {} : { ofInstances: blastRadius.ofInstances }),
+    };
+    this.state = { ...this.state, orders: withOrder(this.state.orders, order, this.rules.budgets) };
   }
 
   load(set: PolicySet): void {
@@ -98,8 +135,7 @@ export class Story {
       ...draft,
       id: `evt-${this.#count}`,
       time: new Date(this.now).toISOString(),
-      source: "/omega/surgeon/surgeon-1",
-      keyid: "surgeon-0123456789abcdef",
+      ...this.speaker,
     } as unknown as OmegaEvent;
     this.state = evolveBy(this.rules)(this.state, event, this.now);
     return event;
@@ -108,7 +144,7 @@ export class Story {
 
 /** A story that stands right before the repair is chosen. */
 export function planned(rules: Partial<Rules> = {}): Story {
-  const story = new Story(rules);
+  const story = new Story(rules, defaultPolicies);
   story.when("signal.detected");
   story.when("memory.recalled", { verdict: "none", matches: [] });
   story.when("diagnosis.reached");

@@ -121,13 +121,16 @@ function policiesOf(file: SourceText, schema: string): { policies: PolicyText[];
     const { line, column } = file.placeOf(Buffer.byteLength(file.text.slice(0, at)));
     const wrong = (message: string): void => void mistakes.push({ file: file.name, line, column, message });
     const { id, reason } = annotationsOf(text);
-    if (id === undefined) wrong('the policy has no @id("…")');
+    if (id === undefined) {
+      wrong('the policy has no @id("…")');
+      continue;
+    }
     if (reason === undefined) wrong('the policy has no @reason("…"), which people read on the incident');
-    const policy = policyTextSchema.safeParse({ id: id ?? "none", file: file.name, line, text });
+    const policy = policyTextSchema.safeParse({ id, file: file.name, line, text });
     if (policy.success) policies.push(policy.data);
     else wrong(policy.error.issues.map(({ path, message }) => `@${path.join(".")} "${id}": ${message}`).join("; "));
   }
-  return { policies, mistakes };
+  return { policies, mistakes: mistakes.toSorted((one, other) => one.line - other.line || one.column - other.column) };
 }
 
 /** What a policy's annotations say; `@reason` may name `{context.x}` and `{resource.x}`. */
@@ -154,12 +157,18 @@ function repeatedIds(policies: readonly PolicyText[]): PolicyMistake[] {
   });
 }
 
-/** Of each policy the first complaint only: a misspelt action also makes the policy one that can never apply. */
+/**
+ * One complaint about one place: Cedar checks a policy for each action that it may apply to, and repeats itself. A warning counts for a
+ * policy without errors only: a misspelt action also makes the policy one that can never apply.
+ */
 function firstOfEach(errors: readonly { policyId: string; error: DetailedError }[]): DetailedError[] {
-  const seen = new Set<string>();
+  const policies = new Set<string>();
+  const places = new Set<number | undefined>();
   return errors.flatMap(({ policyId, error }) => {
-    const follows = error.severity === "warning" && seen.has(policyId);
-    seen.add(policyId);
+    const place = error.sourceLocations?.[0]?.start;
+    const follows = places.has(place) || (error.severity === "warning" && policies.has(policyId));
+    policies.add(policyId);
+    places.add(place);
     return follows ? [] : [error];
   });
 }
