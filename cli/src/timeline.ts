@@ -259,6 +259,26 @@ function tellControl(event: OmegaEvent): Told[] | undefined {
       ];
     case "control.frozen":
       return [{ tone: "bad", text: `${printable(event.data.instance, 80)} is frozen` }];
+    case "policy.refused": {
+      const { mistakes } = event.data;
+      const [first] = mistakes;
+      const place = first === undefined ? "" : `${printable(first.file, 80)}:${first.line}:${first.column}`;
+      return [
+        {
+          tone: "bad",
+          text: `Changed policies were not taken; ${counted(mistakes.length, "mistake")}, the first at ${place}`,
+        },
+      ];
+    }
+    case "autonomy.set": {
+      const { level, actionType, service, by } = event.data;
+      return [
+        {
+          tone: "plain",
+          text: `Autonomy of ${actionType} on ${printable(service, 80)} set to ${level} by ${printable(by, 80)}`,
+        },
+      ];
+    }
     case "control.resumed":
       return [{ tone: "good", text: `Resumed by ${printable(event.data.by, 80)}: ${printable(event.data.reason)}` }];
     case "agent.faulted":

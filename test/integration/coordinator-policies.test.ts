@@ -59,13 +59,17 @@ describe("the Coordinator's policies", () => {
     const data = { signalId: `sig-${service}`, service };
     await stage.say("scout", "signal.detected", { causeId: service, data });
     const found = async () => (await stage.of("incident.opened")).find((each) => each.data.signal.service === service);
-    await until("it is opened", async () => (await found()) !== undefined, agent.log);
+    await until(
+      "it is opened",
+      async () => (await found()) !== undefined,
+      () => agent.log(),
+    );
     const incidentid = (await found())?.incidentid ?? "";
     await stage.say("scribe", "memory.recalled", { incidentid, causeId: service });
     await stage.say("scout", "diagnosis.reached", { incidentid, causeId: service });
     const requested = async (): Promise<boolean> =>
       (await stage.of("remediation.requested")).some((event) => event.incidentid === incidentid);
-    await until("repairs are asked for", requested, agent.log);
+    await until("repairs are asked for", requested, () => agent.log());
     await stage.say("surgeon", "remediation.proposed", { incidentid, causeId: service });
     const decisions = async () =>
       [
@@ -73,7 +77,11 @@ describe("the Coordinator's policies", () => {
         ...(await stage.of("remediation.denied")),
         ...(await stage.of("approval.requested")),
       ].find((event) => event.incidentid === incidentid);
-    await until("it is decided", async () => (await decisions()) !== undefined, agent.log);
+    await until(
+      "it is decided",
+      async () => (await decisions()) !== undefined,
+      () => agent.log(),
+    );
     const decision = await decisions();
     assert.ok(decision);
     return decision;
@@ -91,7 +99,7 @@ describe("the Coordinator's policies", () => {
   it("stay in force, loudly, when a change has a mistake", async () => {
     const [loaded] = await stage.of("policy.loaded");
     write('@id("stop") @reason("stop")\nforbid (principal, action, resource)\nwhen { context.riks == 1 };\n');
-    const refused = await stage.first("policy.refused", agent.log);
+    const refused = await stage.first("policy.refused", () => agent.log());
     assert.equal(refused.data.keeps, loaded?.data.hash);
     assert.deepEqual(
       refused.data.mistakes.map(({ file, line, column }) => [file, line, column]),
@@ -103,7 +111,11 @@ describe("the Coordinator's policies", () => {
 
   it("change without a restart once the mistake is mended", async () => {
     write('@id("stop") @reason("change freeze till Monday")\nforbid (principal, action, resource);\n');
-    await until("they are loaded", async () => (await stage.of("policy.loaded")).length === 2, agent.log);
+    await until(
+      "they are loaded",
+      async () => (await stage.of("policy.loaded")).length === 2,
+      () => agent.log(),
+    );
     const decision = await decided("third");
     assert.equal(decision.type, "remediation.denied");
     assert.deepEqual(decision.data.reasons, ["change freeze till Monday (policy stop)"]);
@@ -111,7 +123,11 @@ describe("the Coordinator's policies", () => {
 
   it("are replayed from the stream: the folder of today has no say in decisions of then", async () => {
     rmSync(join(policies, "own.cedar"));
-    await until("the first set is back", async () => (await stage.of("policy.loaded")).length === 3, agent.log);
+    await until(
+      "the first set is back",
+      async () => (await stage.of("policy.loaded")).length === 3,
+      () => agent.log(),
+    );
     const recording: RecordedEvent[] = [];
     const keyring = new Keyring(keys);
     for await (const { seq, storedAt, body, subject } of bus.read({ fromSeq: 1, toSeq: await bus.lastSeq() })) {

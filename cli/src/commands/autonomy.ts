@@ -39,7 +39,10 @@ export function addAutonomy(program: Command): void {
       return withBus(context, options, (session) => show(context, session, options));
     });
   autonomy
-    .command("set <action> <service> <level>")
+    .command("set")
+    .argument("<action>", "the action's type, such as k8s.scale")
+    .argument("<service>", "the service that it is for")
+    .argument("<level>", autonomyLevels.join(", "), levelOf)
     .description("set a level by hand, signed with the operator's key; from there it is earned and lost as ever")
     .requiredOption("--reason <text>", "why")
     .option("--by <name>", "who decides", userInfo().username)
@@ -49,11 +52,11 @@ export function addAutonomy(program: Command): void {
       "after",
       '\nLevels: observe, suggest, approve, auto.\n\nExample:\n  omega autonomy set k8s.scale payments approve --reason "quota is mended"',
     )
-    .action((action: string, service: string, level: string, _own: SetOptions, command: Command) => {
+    .action((action: string, service: string, level: AutonomyLevel, _own: SetOptions, command: Command) => {
       const context = commandContext();
       // The parent has --server and --json too, and takes them first.
       const options = command.optsWithGlobals<SetOptions>();
-      const change = { actionType: action, service, level: levelOf(level) };
+      const change = { actionType: action, service, level };
       return withBus(context, options, (session) => set(context, session, change, options));
     });
 }
