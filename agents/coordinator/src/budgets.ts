@@ -1,6 +1,7 @@
-import type { RepairOption, Target } from "@omega/bus-schemas/vocabulary.ts";
+import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import type { Rules } from "./config.ts";
-import { keyOf, type Incident, type State } from "./state.ts";
+import { keyOf, serviceOf, targetText, type CountedOrder } from "./orders.ts";
+import type { Incident, State } from "./state.ts";
 
 /**
  * Budgets are spent and checked by one decider in strict stream order: its own order is in the state before the next message is decided on,
@@ -16,23 +17,8 @@ export interface BudgetState {
   readonly exhausted: readonly { readonly name: BudgetName; readonly says: string }[];
 }
 
-/** An order that still counts against a budget. */
-export interface CountedOrder {
-  readonly actionId: string;
-  readonly incidentId: string;
-  readonly key: string;
-  readonly target: string;
-  readonly service: string;
-  readonly at: number;
-  /** Instances taken away, and how many the workload has, where the action says it. */
-  readonly instances: number;
-  readonly ofInstances?: number;
-}
-
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
-/** More than any window of the config can need within its limits; the oldest go first. */
-const ordersMax = 4096;
 
 /** What ordering this option now would exhaust. */
 export function budgetsFor(
@@ -85,22 +71,4 @@ function shareOf({ blastRadius }: RepairOption, service: string, orders: readonl
   if (ofInstances === undefined || ofInstances === 0) return undefined;
   const taken = orders.filter((order) => order.service === service && order.ofInstances !== undefined);
   return (taken.reduce((sum, order) => sum + order.instances, 0) + instances) / ofInstances;
-}
-
-export function serviceOf(option: Pick<RepairOption, "target">, incident: Incident): string {
-  return incident.cause?.service ?? option.target.name;
-}
-
-export function targetText({ system, namespace = "", kind = "", name }: Target): string {
-  return `${system}/${namespace}/${kind}/${name}`;
-}
-
-/** Adds an order, and forgets those that no window reaches any more. */
-export function withOrder(
-  orders: readonly CountedOrder[],
-  order: CountedOrder,
-  budgets: Rules["budgets"],
-): readonly CountedOrder[] {
-  const windowMs = Math.max(hourMs, budgets.repeatsWindowMs, budgets.workloadShareWindowMs);
-  return [...orders.filter(({ at }) => at > order.at - windowMs), order].slice(-ordersMax);
 }

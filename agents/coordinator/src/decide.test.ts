@@ -5,7 +5,7 @@ import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import { exampleOf, planned, start, Story } from "../test/story.ts";
 import type { Rules } from "./config.ts";
 import { coordinator } from "./definition.ts";
-import { keyOf } from "./state.ts";
+import { keyOf } from "./orders.ts";
 
 const other: RepairOption = {
   ...exampleOption,

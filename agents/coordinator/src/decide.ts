@@ -6,7 +6,8 @@ import { deriveId } from "@omega/shared/ids.ts";
 import type { Rules } from "./config.ts";
 import { refusal, weigh, type PersonsAnswer } from "./approvals.ts";
 import { authorise } from "./policy.ts";
-import { keyOf, type Incident, type State } from "./state.ts";
+import { keyOf } from "./orders.ts";
+import type { Incident, State } from "./state.ts";
 import { openOrExtend, resolved, subsidedIfQuiet } from "./incident-life.ts";
 
 /** The Coordinator performs nothing: every decision is events. */

@@ -3,8 +3,9 @@ import { levelOf } from "@omega/shared/policy/autonomy.ts";
 import { prohibitions } from "@omega/shared/policy/invariants.ts";
 import { judge, mayApprove, type PolicyVerdict } from "@omega/shared/policy/judge.ts";
 import { timeOfDay, type Question } from "@omega/shared/policy/question.ts";
-import { budgetsFor, serviceOf, type BudgetState } from "./budgets.ts";
+import { budgetsFor, type BudgetState } from "./budgets.ts";
 import type { Rules } from "./config.ts";
+import { serviceOf } from "./orders.ts";
 import type { Incident, State } from "./state.ts";
 
 export interface Verdict {

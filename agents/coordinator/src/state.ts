@@ -2,8 +2,8 @@ import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Candidate, MemoryMatch, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import { emptyLedger, evolveAutonomy, type AutonomyLedger } from "@omega/shared/policy/autonomy.ts";
 import type { PolicySet } from "@omega/shared/policy/policy-set.ts";
-import { serviceOf, targetText, withOrder, type CountedOrder } from "./budgets.ts";
 import type { Rules } from "./config.ts";
+import { keyOf, serviceOf, targetText, withOrder, type CountedOrder } from "./orders.ts";
 
 /** What the Coordinator waits for. Each wait has a deadline and a defined path when it passes. */
 export type Awaited =
@@ -76,12 +76,6 @@ export interface State {
 }
 
 export const initialState: State = { incidents: {}, signals: {}, orders: [], autonomy: emptyLedger };
-
-/** Names a repair across proposals: the same action on the same target is the same repair. */
-export function keyOf(option: Pick<RepairOption, "actionType" | "target">): string {
-  const { system, namespace = "", kind = "", name } = option.target;
-  return `${option.actionType} ${system}/${namespace}/${kind}/${name}`;
-}
 
 /** Folds one event. Pure; whoever folds the same stream with the same rules has the same state. */
 export function evolveBy(rules: Rules): (state: State, event: OmegaEvent, storedAt: number) => State {

@@ -5,11 +5,11 @@ import { definitionOf } from "@omega/bus-schemas/catalogue.ts";
 import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import { checkPolicies, policyFilesIn, type PolicyReading, type PolicySet } from "@omega/shared/policy/policy-set.ts";
 import { SourceText } from "@omega/shared/policy/source-text.ts";
-import { targetText, withOrder, type CountedOrder } from "../src/budgets.ts";
 import { rulesSchema, type Rules } from "../src/config.ts";
 import { decideBy } from "../src/decide.ts";
 import { coordinator } from "../src/definition.ts";
-import { evolveBy, initialState, keyOf, type State } from "../src/state.ts";
+import { keyOf, targetText, withOrder, type CountedOrder } from "../src/orders.ts";
+import { evolveBy, initialState, type State } from "../src/state.ts";
 
 export const start = Date.parse("2026-11-24T03:00:00.000Z");
 
