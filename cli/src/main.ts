@@ -1,8 +1,10 @@
 import { Command, CommanderError } from "commander";
 import { addApprovals } from "./commands/approve.ts";
+import { addAutonomy } from "./commands/autonomy.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
@@ -23,6 +25,8 @@ addDemo(program);
 addStatus(program);
 addIncidents(program);
 addApprovals(program);
+addPolicy(program);
+addAutonomy(program);
 addReplay(program);
 addEvents(program);
 

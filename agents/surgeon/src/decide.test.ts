@@ -107,6 +107,17 @@ describe("an order", () => {
     const other = { ...order(), incidentid: "inc-2" } as OmegaEvent;
     given(proposal(), other).gives("action.failed option_unknown");
   });
+  it("in a person's name that nobody signed for is refused", () => {
+    const authorized = event("remediation.authorized", {
+      optionId: "opt-1",
+      planHash,
+      by: { kind: "person", name: "ada" },
+      reasons: [],
+    });
+    given(proposal(), authorized, order()).gives("action.failed approval_missing");
+    const granted = event("approval.granted", { optionId: "opt-1", planHash, by: "ada" });
+    given(proposal(), granted, authorized, order()).gives("action.started");
+  });
   it("with another plan under the old hash is refused", () =>
     given(proposal(), order({ plan: { ...plan, instances: 9 } })).gives("action.failed plan_hash_wrong"));
   it("with another plan and its own hash is refused", () => {

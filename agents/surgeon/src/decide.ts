@@ -4,6 +4,7 @@ import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import { timeText } from "@omega/shared/clock.ts";
 import { fail, ok, type Failure, type FailureKind, type Outcome } from "@omega/shared/outcome.ts";
 import type { Registry } from "./actions/registry.ts";
+import { approvedAsNeeded } from "./approvals.ts";
 import { sameJson } from "./kubernetes/json-pointer.ts";
 import { isPersons, type KnownAction, type State } from "./state.ts";
 
@@ -85,6 +86,8 @@ function admitted(event: EventOf<"action.ordered">, state: State, moment: Moment
   if (!asOffered) {
     return fail("terminal", "not_as_offered", `The order differs from what was dry-run for option ${data.optionId}.`);
   }
+  const approved = approvedAsNeeded(event, state.approvals, offer.reversible);
+  if (!approved.ok) return approved;
   const action = registry.get(data.actionType);
   if (action === undefined) return fail("terminal", "action_unknown", `No action ${data.actionType} is installed.`);
   const plan = action.planSchema.safeParse(data.plan);

@@ -1,5 +1,6 @@
 import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Target } from "@omega/bus-schemas/vocabulary.ts";
+import { evolveApprovals, type Approvals } from "./approvals.ts";
 import type { JsonObject } from "./kubernetes/json-pointer.ts";
 
 /** What this Surgeon offered under an option id: an order must ask for exactly this. */
@@ -8,6 +9,7 @@ export interface Offer {
   readonly actionType: string;
   readonly target: Target;
   readonly planHash: string;
+  readonly reversible: "exact" | "compensating" | "none";
 }
 
 export type ActionPhase =
@@ -43,6 +45,8 @@ export interface State {
   readonly fence: number;
   /** Id of the press that froze us; nothing new starts. */
   readonly frozenBy: string | undefined;
+  /** What people said about plans. */
+  readonly approvals: Approvals;
 }
 
 export const initialState: State = {
@@ -52,12 +56,18 @@ export const initialState: State = {
   undone: new Set(),
   fence: 0,
   frozenBy: undefined,
+  approvals: new Map(),
 };
 
 /** How many of each thing are remembered; the oldest go first. Undo of an older action is a person's work. */
 const keptMax = 1000;
 
 export function evolve(state: State, event: OmegaEvent): State {
+  const approvals = evolveApprovals(state.approvals, event);
+  return evolveRest(approvals === state.approvals ? state : { ...state, approvals }, event);
+}
+
+function evolveRest(state: State, event: OmegaEvent): State {
   switch (event.type) {
     case "remediation.proposed":
       return proposed(state, event);
@@ -97,9 +107,9 @@ export function evolve(state: State, event: OmegaEvent): State {
 }
 
 function proposed(state: State, event: EventOf<"remediation.proposed">): State {
-  const offers = event.data.options.map(({ optionId, actionType, target, planHash }): [string, Offer] => [
+  const offers = event.data.options.map(({ optionId, actionType, target, planHash, reversible }): [string, Offer] => [
     optionId,
-    { incidentId: event.incidentid ?? "", actionType, target, planHash },
+    { incidentId: event.incidentid ?? "", actionType, target, planHash, reversible },
   ]);
   return {
     ...state,

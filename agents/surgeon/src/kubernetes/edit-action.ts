@@ -19,6 +19,8 @@ const editPlanSchema = z.strictObject({
   edit: fieldEditSchema,
   /** Instances that feel it, and how, for people and policy. */
   instances: z.number().int().min(0),
+  /** How many there are, where some of them are taken away. */
+  ofInstances: z.number().int().min(0).optional(),
   says: z.string(),
   warnings: z.array(z.string()),
 });
@@ -27,6 +29,8 @@ export type EditPlan = z.infer<typeof editPlanSchema>;
 /** What an action makes of the object that it found. */
 export interface Wanted extends WantedFields {
   readonly instances: number;
+  /** How many there are, where some of them are taken away: a budget knows the share by it. */
+  readonly ofInstances?: number;
   readonly says: string;
   readonly warnings?: readonly string[];
 }
@@ -67,7 +71,12 @@ export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params,
       risk: spec.risk,
       permissions: spec.permissions,
       target: (params) => targetOf(spec.object(params)),
-      blastRadius: ({ edit, instances, says }) => ({ objects: [objectTitle(edit.object)], instances, says }),
+      blastRadius: ({ edit, instances, ofInstances, says }) => ({
+        objects: [objectTitle(edit.object)],
+        instances,
+        ...(ofInstances === undefined ? {} : { ofInstances }),
+        says,
+      }),
     },
     plan: (context, params) => undisturbed(() => planned(spec, context, params)),
     dryRun: (context, plan) => undisturbed(() => proveFieldEdit(context, plan.edit)),
@@ -88,10 +97,11 @@ async function planned<Params>(
   if (!wanted.ok) return wanted;
   const edit = await planFieldEdit(context, ref, found.value, wanted.value);
   if (!edit.ok) return edit;
-  const { instances, says, warnings = [] } = wanted.value;
+  const { instances, ofInstances, says, warnings = [] } = wanted.value;
   return ok({
     edit: edit.value,
     instances,
+    ...(ofInstances === undefined ? {} : { ofInstances }),
     says,
     warnings: [...warnings, ...ownershipWarnings(ref, found.value)],
   });
