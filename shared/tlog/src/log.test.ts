@@ -11,6 +11,7 @@ import { entryAt } from "./crash-sweep.ts";
 import { encodeUtf8 } from "./encoding.ts";
 import { DiskFiles } from "./files.ts";
 import { type Machine, thisMachine } from "./lock.ts";
+import type { Log } from "./log.ts";
 import { signatureLine } from "./note.ts";
 import { openLog, openLogFolder } from "./open-log.ts";
 import { newSigner } from "./test-keys.ts";
@@ -73,6 +74,29 @@ function rootIn(checkpoint: string): Uint8Array {
   const opened = openCheckpoint(encodeUtf8(checkpoint), [signer.verifier]);
   assert.ok(opened.ok);
   return Buffer.from(opened.value.checkpoint.root);
+}
+
+test("entries are read in order from anywhere, and reading ends where a bundle is gone", async () => {
+  const log = must(await openLogFolder(folder, signer));
+  must(await log.append(entries(0, 600)));
+  for (const from of [0, 1, 255, 256, 511, 599, 600, 700]) {
+    const read = await readAll(log, from);
+    assert.deepEqual(
+      read.map(({ index }) => index),
+      Array.from({ length: Math.max(0, 600 - from) }, (_, at) => from + at),
+    );
+    assert.ok(read.every(({ index, entry }) => Buffer.compare(entry, entryAt(index)) === 0));
+  }
+  rmSync(join(folder, "tile/entries/001"));
+  assert.equal((await readAll(log, 0)).length, 256);
+  assert.equal(await log.entry(300), undefined);
+  await log.close();
+});
+
+async function readAll(log: Log, from: number): Promise<{ index: number; entry: Uint8Array }[]> {
+  const read: { index: number; entry: Uint8Array }[] = [];
+  for await (const one of log.entries(from)) read.push(one);
+  return read;
 }
 
 test("appends made at once are carried out one after the other", async () => {

@@ -2,6 +2,7 @@ import { failed, type Outcome, passed } from "./checked.ts";
 import { formatCheckpoint } from "./checkpoint.ts";
 import { describeDiskError, diskOutcome } from "./disk-outcome.ts";
 import { encodeUtf8 } from "./encoding.ts";
+import { readBundle, readEntries } from "./entries.ts";
 import type { Files } from "./files.ts";
 import { extend, type Frontier, type TileFile } from "./frontier.ts";
 import type { FolderLock } from "./lock.ts";
@@ -10,7 +11,7 @@ import type { NoteSigner, NoteVerifier } from "./note-key.ts";
 import { mergeCosignatures, signNote } from "./note.ts";
 import type { VersionedState } from "./state.ts";
 import { TileTree } from "./tile-tree.ts";
-import { entryBytesMax, partialFolder, splitBundle, tilePath, tileWidth, widthOfTile } from "./tiles.ts";
+import { entryBytesMax, partialFolder, tilePath, tileWidth } from "./tiles.ts";
 
 /**
  * A log in a folder, written durably by one process at a time:
@@ -92,10 +93,13 @@ export class Log {
   /** Entry `index`, or `undefined` when the log does not reach it or its bundle is gone. */
   async entry(index: number): Promise<Uint8Array | undefined> {
     if (index < 0 || index >= this.size) return undefined;
-    const bundle = Math.floor(index / tileWidth);
-    const width = widthOfTile(this.size, bundle);
-    const bytes = await this.#files.read(tilePath({ level: "entries", index: bundle, width }));
-    return bytes === undefined ? undefined : splitBundle(bytes).entries[index % tileWidth];
+    const bundle = await readBundle(this.#files, Math.floor(index / tileWidth), this.size);
+    return bundle[index % tileWidth];
+  }
+
+  /** The entries in order from `from` to the present end; see `readEntries`. */
+  entries(from = 0): ReturnType<typeof readEntries> {
+    return readEntries(this.#files, this.size, from);
   }
 
   /**

@@ -66,6 +66,8 @@ async function openLocked(files: Files, signer: NoteSigner, lock: FolderLock): P
   const frontier =
     bound === undefined ? passed(emptyFrontier) : await loadFrontier(files, bound.value.size, bound.value.root);
   if (!frontier.ok) return damaged(frontier.reason);
+  // From here on files are removed, which only the one who still has the lock may do.
+  if (!(await lock.isHeld())) return failed("conflict", "locked", "another writer has taken the lock meanwhile");
   const stale = (await files.list(".")).filter((name) => name.startsWith("lock-") || name === nextPath);
   for (const name of stale) await files.remove(name);
   await removeStrays(files, frontier.value.size);
