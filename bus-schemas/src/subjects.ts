@@ -11,6 +11,7 @@ export const subjects = {
   signals: `${root}.signal.>`,
   control: `${root}.control.>`,
   agents: `${root}.agent.>`,
+  audit: `${root}.audit.>`,
 } as const;
 
 /**
@@ -36,7 +37,7 @@ export interface Addressed {
 
 /**
  * The one place where a subject is built: `omega.incident.<incidentId>.<noun>.<verb>`, `omega.signal.<service>.<verb>`,
- * `omega.control.<verb>`, `omega.agent.<agent>.<verb>`. Throws on an unknown type or a missing incident: both are bugs of the caller.
+ * `omega.control.<verb>`, `omega.agent.<agent>.<verb>`, `omega.audit.<verb>`. Throws on an unknown type or a missing incident: both are bugs of the caller.
  */
 export function subjectFor(event: Addressed): string {
   const definition = definitionOf(event.type);
@@ -50,7 +51,8 @@ export function subjectFor(event: Addressed): string {
     case "signal":
       return `${root}.signal.${tokenFor(textField(event, "service"))}.${verb}`;
     case "control":
-      return `${root}.control.${verb}`;
+    case "audit":
+      return `${root}.${definition.scope}.${verb}`;
     case "agent":
       return `${root}.agent.${tokenFor(textField(event, "agent"))}.${verb}`;
   }
@@ -61,6 +63,7 @@ export function aboutOf(event: Addressed): string {
   const scope = definitionOf(event.type)?.scope;
   if (scope === "signal") return textField(event, "service");
   if (scope === "agent") return textField(event, "agent");
+  if (scope === "audit") return "audit";
   return event.incidentid ?? "control";
 }
 

@@ -9,7 +9,11 @@ type OutsideIncidents =
   | "control.frozen"
   | "control.resumed"
   | "agent.started"
-  | "agent.faulted";
+  | "agent.faulted"
+  | "audit.checkpointed"
+  | "audit.alarmed"
+  | "audit.acknowledged"
+  | "audit.erased";
 
 /** An incident as its own events tell it, oldest first; the first one is always `incident.opened`. */
 export interface IncidentRecord {
@@ -52,7 +56,7 @@ export function evolve(state: State, event: OmegaEvent): State {
 }
 
 function belongs(event: OmegaEvent): event is IncidentEvent {
-  return !/^(signal|control|agent)\./.test(event.type) && event.type !== "postmortem.written";
+  return !/^(signal|control|agent|audit)\./.test(event.type) && event.type !== "postmortem.written";
 }
 
 function opened(state: State, event: EventOf<"incident.opened">, id: string): State {
