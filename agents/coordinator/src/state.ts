@@ -1,4 +1,4 @@
-import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { DataOf, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Candidate, MemoryMatch, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import type { Rules } from "./config.ts";
 
@@ -9,6 +9,7 @@ export type Awaited =
   | "diagnosis"
   | "proposal"
   | "approval"
+  | "record"
   | "action"
   | "verification"
   | "undo";
@@ -27,7 +28,15 @@ export interface Attempt {
   readonly endedAt?: number;
 }
 
-export type Phase = "gathering" | "planning" | "asking" | "acting" | "verifying" | "undoing" | "escalated";
+export type Phase =
+  | "gathering"
+  | "planning"
+  | "asking"
+  | "recording"
+  | "acting"
+  | "verifying"
+  | "undoing"
+  | "escalated";
 
 export interface Incident {
   readonly id: string;
@@ -51,17 +60,25 @@ export interface Incident {
   readonly tried: readonly string[];
 }
 
+export interface AuditAlarm {
+  readonly id: string;
+  readonly code: DataOf<"audit.alarmed">["code"];
+  readonly says: string;
+}
+
 export interface State {
   readonly incidents: Readonly<Record<string, Incident>>;
   /** Which incident an uncleared signal belongs to. */
   readonly signals: Readonly<Record<string, string>>;
   /** The press that froze everything, until a person resumes. */
   readonly frozenBy?: string;
+  /** Alarms of the audit log that stand: what is done now might never be provable, so nothing is. */
+  readonly auditAlarms: readonly AuditAlarm[];
   /** Orders of the last hours, for the flapping rule. */
   readonly orders: readonly { readonly key: string; readonly at: number }[];
 }
 
-export const initialState: State = { incidents: {}, signals: {}, orders: [] };
+export const initialState: State = { incidents: {}, signals: {}, auditAlarms: [], orders: [] };
 
 /** Names a repair across proposals: the same action on the same target is the same repair. */
 export function keyOf(option: Pick<RepairOption, "actionType" | "target">): string {
@@ -70,6 +87,7 @@ export function keyOf(option: Pick<RepairOption, "actionType" | "target">): stri
 }
 
 const ordersKept = 256;
+const alarmsKept = 64;
 
 /** Folds one event. Pure; whoever folds the same stream with the same rules has the same state. */
 export function evolveBy(rules: Rules): (state: State, event: OmegaEvent, storedAt: number) => State {
@@ -81,6 +99,10 @@ export function evolveBy(rules: Rules): (state: State, event: OmegaEvent, stored
         const { frozenBy: _thawed, ...rest } = state;
         return rest;
       }
+      case "audit.alarmed":
+      case "audit.acknowledged":
+      case "audit.checkpointed":
+        return { ...state, auditAlarms: alarmsAfter(state.auditAlarms, event) };
       case "signal.cleared":
         return withoutSignal(state, event.data.signalId);
       case "incident.opened":
@@ -97,6 +119,23 @@ export function evolveBy(rules: Rules): (state: State, event: OmegaEvent, stored
         return withIncident(state, event, at, rules);
     }
   };
+}
+
+/** A person ends an alarm about the past; that the log can't be written ends with the next checkpoint. */
+function alarmsAfter(
+  alarms: readonly AuditAlarm[],
+  event: EventOf<"audit.alarmed"> | EventOf<"audit.acknowledged"> | EventOf<"audit.checkpointed">,
+): readonly AuditAlarm[] {
+  switch (event.type) {
+    case "audit.alarmed": {
+      const { code, says, stopsActions } = event.data;
+      return stopsActions ? [...alarms, { id: event.id, code, says }].slice(-alarmsKept) : alarms;
+    }
+    case "audit.acknowledged":
+      return alarms.filter(({ id }) => id !== event.data.alarmId);
+    case "audit.checkpointed":
+      return alarms.filter(({ code }) => code !== "log_unwritable");
+  }
 }
 
 function open(state: State, event: EventOf<"incident.opened">, at: number, rules: Rules): State {
@@ -183,8 +222,10 @@ function evolveIncident(incident: Incident, event: OmegaEvent, at: number, rules
       return answered("proposal", { options: event.data.options });
     case "approval.requested":
       return enter("asking", "approval", waits.approvalMs, attemptOf(incident, event.data.optionId));
-    case "remediation.authorized":
-      return answered("approval", attemptOf(incident, event.data.optionId));
+    case "remediation.authorized": {
+      const attempt = attemptOf(incident, event.data.optionId);
+      return rules.audit.strict ? enter("recording", "record", waits.recordMs, attempt) : answered("approval", attempt);
+    }
     case "remediation.denied": {
       const denied = incident.options.find((option) => option.optionId === event.data.optionId);
       return answered("approval", {
