@@ -58,7 +58,7 @@ export async function runAgentProcess<Schema extends z.ZodType<AgentConfig>, Sta
   const log = createLog(role, config.log.level);
   const stopping = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
-  const telemetry = startTelemetry(role, exportsTraces(process.env));
+  const telemetry = await startTelemetry(role, exportsTraces(process.env));
   const bus = await connectPatiently(config, role, log, stopping.signal);
   if (bus === undefined) return;
   try {

@@ -114,7 +114,7 @@ describe("runAgent", () => {
 
   it("carries on the trace of the event that it answers", async () => {
     const { startTelemetry } = await import("./telemetry.ts");
-    const telemetry = startTelemetry("test", false);
+    const telemetry = await startTelemetry("test", false);
     const bus = new MemoryBus();
     const agent = await runAgent(scribe(), around(bus));
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

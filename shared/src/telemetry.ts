@@ -9,8 +9,7 @@ import {
   type Context,
   type Span,
 } from "@opentelemetry/api";
-import { NodeSDK } from "@opentelemetry/sdk-node";
-import { NoopSpanProcessor } from "@opentelemetry/sdk-trace";
+import { TracerProvider } from "@opentelemetry/sdk-trace";
 import { reasonOf } from "./outcome.ts";
 
 export interface Telemetry {
@@ -18,17 +17,22 @@ export interface Telemetry {
 }
 
 /**
- * Starts the OpenTelemetry SDK of an agent. Trace context is made in any case, so that an incident is one trace across the processes;
- * spans leave the process only when the standard OTEL_EXPORTER_OTLP_ENDPOINT (or …_TRACES_ENDPOINT) is set.
+ * Starts OpenTelemetry in an agent. Trace context is made in any case, so that an incident is one trace across the processes; spans leave
+ * the process only when asked, by the standard OTEL_EXPORTER_OTLP_* variables. The whole SDK costs 40 MB of memory and is loaded only then.
  */
-export function startTelemetry(serviceName: string, exports: boolean): Telemetry {
+export async function startTelemetry(serviceName: string, exports: boolean): Promise<Telemetry> {
+  if (!exports) {
+    const provider = new TracerProvider({ spanProcessors: [] });
+    trace.setGlobalTracerProvider(provider);
+    return { shutdown: () => provider.shutdown() };
+  }
+  const { NodeSDK } = await import("@opentelemetry/sdk-node");
   const sdk = new NodeSDK({
     serviceName: `omega-${serviceName}`,
     autoDetectResources: false,
     instrumentations: [],
     metricReaders: [],
     logRecordProcessors: [],
-    ...(exports ? {} : { spanProcessors: [new NoopSpanProcessor()] }),
   });
   sdk.start();
   return { shutdown: () => sdk.shutdown() };

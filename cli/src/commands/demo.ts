@@ -40,7 +40,7 @@ export function addDemo(program: Command): void {
 async function demo(context: CommandContext, flags: DemoFlags): Promise<number> {
   // Loaded only here: the Kubernetes client is slow to load and no other command needs it.
   const { Demo } = await import("../demo/demo.ts");
-  const { summaryTable } = await import("../demo/summary.ts");
+  const { memoryGain, summaryTable } = await import("../demo/summary.ts");
   const json = flags.json === true;
   const { clock, paint, say } = context;
   const startedAt = clock.now();
@@ -65,6 +65,8 @@ async function demo(context: CommandContext, flags: DemoFlags): Promise<number> 
     if (incidents.length > 0 && !json) {
       say("");
       for (const line of summaryTable(incidents, paint)) say(line);
+      const gain = memoryGain(incidents);
+      if (gain !== undefined) say(paint("good", gain));
       say("");
       for (const { postmortem } of incidents) if (postmortem !== null) say(`post-mortem  ${postmortem}`);
       say(`recording    ${run.home.folder}/recording.jsonl   (omega replay --file …)`);

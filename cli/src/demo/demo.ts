@@ -190,7 +190,7 @@ export class Demo {
     );
   }
 
-  /** The second incident must not be a part of the first: waits until every signal is cleared and traffic was healthy for a while. */
+  /** The second incident must not be a part of the first: waits until every signal is cleared and its failures have left the window. */
   async #calm(): Promise<void> {
     const { interrupted } = this.#context;
     this.#tell("");
@@ -202,7 +202,7 @@ export class Demo {
     if (calm === undefined && !interrupted.aborted) {
       this.#tell(`a signal still fires after ${duration(calmMs)}; going on all the same`);
     }
-    await this.#pause(this.#options.baselineMs / 2);
+    await this.#pause(this.#options.baselineMs);
   }
 
   async #pause(ms: number): Promise<void> {

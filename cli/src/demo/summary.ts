@@ -71,6 +71,13 @@ function last<Type extends OmegaEvent["type"]>(events: readonly OmegaEvent[], ty
   return events.findLast((event) => event.type === type) as EventOf<Type> | undefined;
 }
 
+/** What memory was worth, where it was worth something. */
+export function memoryGain([first, second]: readonly IncidentSummary[]): string | undefined {
+  const [before, after] = [first?.faultToResolvedMs ?? 0, second?.faultToResolvedMs ?? Infinity];
+  if ((second?.recalled ?? 0) === 0 || after >= before) return undefined;
+  return `Memory knew the second one: it was over ${duration(before - after)} sooner.`;
+}
+
 /** The summary as a person reads it: one column per incident. */
 export function summaryTable(incidents: readonly IncidentSummary[], paint: Paint): string[] {
   const time = (ms: number | null): string => (ms === null ? "-" : duration(ms));

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
 import { namespace, type Cluster } from "./cluster.ts";
+import { nodeSelectorOf } from "./pretended-kubelet.ts";
 
 /** What the kit must know of an action to hold it to its promises. */
 export interface ActionCase {
@@ -34,6 +35,7 @@ export function deploymentOf(name: string, replicas = 0): JsonObject {
         metadata: { labels },
         spec: {
           terminationGracePeriodSeconds: 1,
+          nodeSelector: nodeSelectorOf(namespace),
           containers: [
             { name: "main", image: "shop/payments:1.4.0", resources: { limits: { memory: "128Mi" } } },
             { name: "proxy", image: "proxy:1", env: [{ name: "MODE", value: "strict" }] },

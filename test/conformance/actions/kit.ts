@@ -233,7 +233,9 @@ class Bench {
       if (!outcome.ok) {
         assert.ok(["retryable", "unknown"].includes(outcome.failure.kind), `${where}: ${outcome.failure.kind}`);
       }
-      value(await this.action[step](this.context(), plan), `${where}: retried`);
+      const retrying = new FaultyKubernetes(this.setting.kubernetes());
+      value(await this.action[step](this.context(retrying), plan), `${where}: retried`);
+      if (outcome.ok) assert.equal(retrying.writes, 0, `${where}: it said that it was done, and it was not`);
       if (this.example.irreversible === true) ({ name, before, plan } = await this.planned());
       else {
         value(await this.action.undo(this.context(), plan), `${where}: undone`);

@@ -1,6 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ApiClient } from "@omega/demo-cluster/kubelet/api-client.ts";
 
+/** Keeps the pods of a namespace on the node of its pretended kubelet, whoever else runs nodes in the cluster. */
+export function nodeSelectorOf(namespace: string): Record<string, string> {
+  return { "omega.test/surgery": namespace };
+}
+
 interface PodView {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
   readonly spec: { readonly nodeName?: string; readonly containers: readonly { readonly name: string }[] };
@@ -15,16 +20,22 @@ export class PretendedKubelet {
   readonly #api: ApiClient;
   readonly #pods: string;
   readonly #node = `surgery-${process.pid}`;
+  readonly #labels: Readonly<Record<string, string>>;
   readonly #stopping = new AbortController();
   #looping: Promise<void> = Promise.resolve();
 
   constructor(api: ApiClient, namespace: string) {
     this.#api = api;
+    this.#labels = nodeSelectorOf(namespace);
     this.#pods = `/api/v1/namespaces/${namespace}/pods`;
   }
 
   async start(): Promise<void> {
-    await this.#api.create("/api/v1/nodes", { apiVersion: "v1", kind: "Node", metadata: { name: this.#node } });
+    await this.#api.create("/api/v1/nodes", {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: this.#node, labels: this.#labels },
+    });
     await this.#heartbeat();
     this.#looping = this.#loop();
   }

@@ -37,18 +37,28 @@ export const detectorSettings: DetectorSettings = {
 export interface AdoptedSignal extends Omit<Signal, "kind" | "sinceMs" | "measures"> {
   readonly kind: string;
   readonly since: string;
-  readonly measures: readonly { readonly value: number }[];
+  readonly measures: readonly { readonly value: number; readonly baseline?: number | undefined }[];
+}
+
+interface Episode {
+  readonly signal: Signal;
+  readonly sinceSecond: number;
+  readonly ratio: number;
+  /** Told by an earlier process, with the ratio that was normal then: this one has not seen a normal second. */
+  readonly adopted?: { readonly normal: number };
 }
 
 interface Watch {
   readonly operation: Operation;
   readonly buckets: SecondBuckets;
   readonly latency: LatencyBaseline;
-  readonly open: Map<SignalKind, { signal: Signal; sinceSecond: number; ratio: number }>;
+  readonly open: Map<SignalKind, Episode>;
   lastSeenSecond: number;
 }
 
 const traceIdsMax = 16;
+/** Requests of normal seconds from which on an operation's own normal is known. */
+const knownFromRequests = 50;
 
 /**
  * Watches each operation of each service and tells when one departs from its own normal. An anomaly is told once when it begins
@@ -58,23 +68,32 @@ export class Detector {
   readonly #settings: DetectorSettings;
   readonly #log: OperationLog;
   readonly #watches = new Map<string, Watch>();
+  /** Onset of the oldest adopted episode: while one is open, no second since then is anybody's normal. */
+  #abnormalFrom: number | undefined;
 
   constructor(log: OperationLog, settings: Partial<DetectorSettings> = {}) {
     this.#log = log;
     this.#settings = { ...detectorSettings, ...settings };
   }
 
-  /** Goes on with episodes that an earlier process told of, so that they are told to be over and not told again. */
+  /**
+   * Goes on with episodes that an earlier process told of, so that they are told to be over and not told again. What this process sees
+   * first is then the middle of an incident, and must not become what it takes for normal.
+   */
   adopt(signals: readonly AdoptedSignal[], nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
     for (const { kind, since, measures, ...of } of signals) {
       if (kind !== "error-ratio" && kind !== "latency") continue;
       const signal: Signal = { ...of, kind, sinceMs: Date.parse(since), measures: [] };
+      this.#abnormalFrom = Math.min(this.#abnormalFrom ?? second, Math.floor(signal.sinceMs / 1000));
+      const [ratio] = measures;
       const watch = this.#watchOf({ service: of.service, name: of.operation });
-      const second = Math.floor(nowMs / 1000);
-      watch.open.set(kind, { signal, sinceSecond: second, ratio: measures[0]?.value ?? 1 });
+      const adopted = { normal: ratio?.baseline ?? 0 };
+      watch.open.set(kind, { signal, sinceSecond: second, ratio: ratio?.value ?? 1, adopted });
       watch.lastSeenSecond = second;
-      watch.buckets.abnormalFrom(second);
     }
+    if (this.#abnormalFrom === undefined) return;
+    for (const watch of this.#watches.values()) watch.buckets.abnormalFrom(this.#abnormalFrom);
   }
 
   /** A request that the window had not seen before. */
@@ -100,6 +119,7 @@ export class Detector {
         open: new Map(),
         lastSeenSecond: 0,
       };
+      if (this.#abnormalFrom !== undefined) watch.buckets.abnormalFrom(this.#abnormalFrom);
       this.#watches.set(key, watch);
     }
     return watch;
@@ -215,12 +235,11 @@ export class Detector {
       const silent = now - watch.lastSeenSecond > this.#settings.silentAfterSeconds;
       const judged =
         now - episode.sinceSecond >= this.#settings.clearAfterSeconds && requests >= this.#settings.clearRequestsMin;
-      const normal = kind === "latency" ? 0.05 : this.normalRatioOf(watch.operation);
-      const over =
-        judged && !(kind === "latency" && latencyStill) && bad / requests <= Math.max(normal * 2, episode.ratio / 10);
+      const limit = Math.max(this.#normalOf(watch, kind, episode) * 2, episode.ratio / 10);
+      const over = judged && !(kind === "latency" && latencyStill) && bad / requests <= limit;
       if (!over && !silent) continue;
       watch.open.delete(kind);
-      if (watch.open.size === 0) watch.buckets.normalAgain();
+      this.#calmAfter(watch, episode);
       const what = kind === "latency" ? "were slow" : "failed";
       const seconds = this.#settings.clearAfterSeconds;
       const says = over
@@ -229,6 +248,25 @@ export class Detector {
       changes.push({ change: "cleared", signal: episode.signal, says });
     }
     return changes;
+  }
+
+  /** The ratio that an episode must come back to. Where nothing normal was seen yet, the prior would let a bad stretch pass for a good one. */
+  #normalOf(watch: Watch, kind: SignalKind, episode: Episode): number {
+    if (kind === "latency") return 0.05;
+    if (episode.adopted !== undefined) return episode.adopted.normal;
+    const known = watch.buckets.baseline(Number.POSITIVE_INFINITY).requests >= knownFromRequests;
+    return known ? this.normalRatioOf(watch.operation) : 0;
+  }
+
+  /** What is seen from here on is normal again: for this operation, and with the last adopted episode for all that have none open. */
+  #calmAfter(watch: Watch, ended: Episode): void {
+    const adoptedLeft = [...this.#watches.values()].some((each) =>
+      [...each.open.values()].some((episode) => episode.adopted !== undefined),
+    );
+    if (ended.adopted !== undefined && !adoptedLeft) {
+      this.#abnormalFrom = undefined;
+      for (const each of this.#watches.values()) if (each.open.size === 0) each.buckets.normalAgain();
+    } else if (watch.open.size === 0 && this.#abnormalFrom === undefined) watch.buckets.normalAgain();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ActionCase } from "../action-case.ts";
 import { namespace } from "../cluster.ts";
+import { nodeSelectorOf } from "../pretended-kubelet.ts";
 
 const core = `/api/v1/namespaces/${namespace}`;
 const scalers = `/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers`;
@@ -35,7 +36,11 @@ const evictPod: ActionCase = {
       apiVersion: "v1",
       kind: "Pod",
       metadata: { name, ownerReferences: [reference] },
-      spec: { terminationGracePeriodSeconds: 1, containers: [{ name: "main", image: "shop/payments:1.4.0" }] },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        nodeSelector: nodeSelectorOf(namespace),
+        containers: [{ name: "main", image: "shop/payments:1.4.0" }],
+      },
     });
     await cluster.until(`${name} runs`, async () => {
       const pod = await cluster.get<{ status?: { phase?: string } }>(`${core}/pods/${name}`);
