@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addApprovals } from "./commands/approve.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
@@ -25,6 +26,7 @@ addIncidents(program);
 addApprovals(program);
 addReplay(program);
 addEvents(program);
+addAudit(program);
 
 // Readers such as `head` close the pipe early; that ends the command, it is no fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
