@@ -6,14 +6,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { parseEntry } from "@omega/shared/audit/entry.ts";
 import { trustedLogKeys } from "@omega/shared/audit/log-key.ts";
 import type { NatsBus } from "@omega/shared/nats-bus.ts";
 import { startNatsServer } from "@omega/shared/nats-server.ts";
+import type { Outcome } from "@omega/shared/outcome.ts";
 import { openCheckpoint } from "@omega/tlog/checkpoint.ts";
 import { DiskReader } from "@omega/tlog/disk-reader.ts";
 import { readEntries } from "@omega/tlog/entries.ts";
 import { formatVerifierKey } from "@omega/tlog/note-key.ts";
+import { openWitnessed, parsePolicy } from "@omega/tlog/policy.ts";
 import { verifyLog } from "@omega/tlog/verify.ts";
 import { Stage, startAgent, until, type AgentProcess } from "../agent-processes.ts";
 import { installedBus, type InstalledBus } from "../nats-servers.ts";
@@ -179,10 +182,184 @@ describe("Scribe's audit log", () => {
     await assertFollows(archive);
     assert.deepEqual(await archive.stage.of("audit.alarmed"), []);
   });
+
+  it("is written by one of two Scribes; when that one is killed the other goes on", async () => {
+    const archive = await archiveOf();
+    const two = [archive.scribe(), archive.scribe()];
+    const keepers = (): AgentProcess[] => two.filter((scribe) => scribe.log().includes("keeping the audit log"));
+    await archive.stage.say("scout", "signal.cleared", { causeId: "one" });
+    await archive.untilLogged(1);
+    assert.equal(keepers().length, 1);
+    const [writer] = keepers();
+    await writer?.kill();
+    const size = await archive.bus.lastSeq();
+    await archive.stage.say("scout", "signal.cleared", { causeId: "two" });
+    await archive.untilLogged(size + 1);
+    for (const scribe of two) await scribe.stop();
+    await assertFollows(archive);
+  });
+
+  it("alarms when a server comes back without what was logged, and the Coordinator orders nothing until a person says so", async () => {
+    const archive = await archiveOf();
+    const { installed, stage } = archive;
+    const port = Number(new URL(installed.server.url).port);
+    const first = archive.scribe();
+    await stage.first("audit.checkpointed", () => first.log());
+    await archive.untilLogged(await archive.bus.lastSeq());
+    await installed.server.stop();
+    cpSync(installed.storeDir, archive.path("yesterday"), { recursive: true });
+    let server = await startNatsServer({ storeDir: installed.storeDir, port });
+    try {
+      await until("the stage is back", () => sayOrNot(stage, "after-backup"));
+      await stage.say("scout", "signal.cleared", { causeId: "lost one" });
+      await stage.say("scout", "signal.cleared", { causeId: "lost two" });
+      await archive.untilLogged(await archive.bus.lastSeq());
+      const before = archive.logged();
+      await server.stop();
+      server = await startNatsServer({ storeDir: archive.path("yesterday"), port });
+      await until("the stage is back", () => sayOrNot(stage, "after the restore"));
+      const alarm = await stage.first("audit.alarmed", () => first.log());
+      assert.ok(["history_lost", "history_differs"].includes(alarm.data.code), alarm.data.says);
+      assert.ok(alarm.data.stopsActions);
+      await archive.untilLogged(before + 1);
+
+      const rules = { stormMs: 0, settleMs: 0, namespaces: { allow: ["shop"] } };
+      const config = { bus: { servers: [server.url] }, keys: archive.path("keys"), rules };
+      writeFileSync(archive.path("coordinator.yaml"), JSON.stringify(config));
+      const coordinator = startAgent("coordinator", {}, ["--config", archive.path("coordinator.yaml")]);
+      archive.scribes.push(coordinator);
+      assert.equal(await refusalOf(stage, "one"), "audit_alarm", coordinator.log());
+      for (const each of await stage.of("audit.alarmed")) {
+        const data = { alarmId: each.id, by: "ada", reason: "restored from yesterday" };
+        await stage.say("operator", "audit.acknowledged", { causeId: each.id, data });
+      }
+      assert.equal(await refusalOf(stage, "two"), undefined, coordinator.log());
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it("is cosigned by a witness process, survives its absence, and hears from it when history was cut", async () => {
+    const archive = await archiveOf();
+    const first = archive.scribe();
+    await archive.untilLogged(1);
+    assert.equal(await first.stop(), 0);
+    const [log] = must(trustedLogKeys(archive.path("keys")));
+    assert.ok(log);
+    let elsewhere: InstalledBus | undefined;
+    let witness = await startWitness(archive.folder, formatVerifierKey(log));
+    const policyFile = archive.path("witnesses.policy");
+    writeFileSync(
+      policyFile,
+      `log ${formatVerifierKey(log)}\nwitness one ${witness.vkey} ${witness.url}\nquorum one\n`,
+    );
+    const parsed = parsePolicy(readFileSync(policyFile));
+    assert.ok(parsed.ok);
+    const policy = parsed.value;
+    const cosigned = (): boolean => openWitnessed(readFileSync(archive.path("audit/checkpoint")), policy).ok;
+    try {
+      const scribe = archive.scribe({ OMEGA_WITNESS_POLICY: policyFile });
+      await until("it is cosigned", cosigned, () => scribe.log());
+      const announced = await stageHears(archive.stage, "witness.example/one", () => scribe.log());
+      assert.ok(announced);
+      await witness.kill();
+      await archive.stage.say("scout", "signal.cleared", { causeId: "alone" });
+      await archive.untilLogged(await archive.bus.lastSeq());
+      await until("it is not cosigned", () => !cosigned());
+      witness = await startWitness(archive.folder, formatVerifierKey(log), witness.url);
+      await until("it is cosigned again", cosigned, () => scribe.log());
+      assert.equal(await scribe.stop(), 0);
+      const size = archive.logged();
+      rmSync(archive.path("audit"), { recursive: true });
+      const remade = archive.scribe({ OMEGA_WITNESS_POLICY: policyFile });
+      await archive.untilLogged(size);
+      await until("a log made again from the stream is the same to the witness", cosigned, () => remade.log());
+      assert.deepEqual(await archive.stage.of("audit.alarmed"), []);
+      await remade.stop();
+
+      // The owner of both keys tells another story of the same length.
+      rmSync(archive.path("audit"), { recursive: true });
+      const other = await installedBus();
+      elsewhere = other;
+      const forged = new Stage(await other.connect(), archive.path("keys"));
+      for (let number = 0; number < size; number += 1)
+        await forged.say("scout", "signal.cleared", { causeId: `${number}` });
+      const forger = archive.scribe({ OMEGA_WITNESS_POLICY: policyFile }, other.server.url);
+      await until(
+        "the witness contradicts",
+        async () => (await forged.of("audit.alarmed")).some(({ data }) => data.code === "witness_contradicts"),
+        () => forger.log(),
+      );
+      await forger.kill();
+    } finally {
+      await witness.kill();
+      await elsewhere?.close();
+    }
+  });
 });
-void spawn;
-void once;
-void cpSync;
-void startNatsServer;
-void formatVerifierKey;
-void witnessMain;
+
+async function sayOrNot(stage: Stage, causeId: string): Promise<boolean> {
+  return await stage.say("scout", "signal.cleared", { causeId }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Walks an incident up to the proposal; gives the reason for which it was escalated, or nothing when the repair was ordered. */
+async function refusalOf(stage: Stage, name: string): Promise<string | undefined> {
+  await stage.say("scout", "signal.detected", { causeId: name, data: { signalId: `sig-${name}`, service: name } });
+  const opened = async () => (await stage.of("incident.opened")).find(({ data }) => data.signal.service === name);
+  await until("it is opened", async () => (await opened()) !== undefined);
+  const { incidentid = "" } = (await opened()) ?? {};
+  await stage.say("scribe", "memory.recalled", { incidentid, causeId: name });
+  await stage.say("scout", "diagnosis.reached", { incidentid, causeId: name });
+  const own = async (type: OmegaEvent["type"]) =>
+    (await stage.of(type)).find((event) => event.incidentid === incidentid);
+  await until("a repair is asked for", async () => (await own("remediation.requested")) !== undefined);
+  await stage.say("surgeon", "remediation.proposed", { incidentid, causeId: name });
+  await until(
+    "it is ordered or refused",
+    async () => (await own("action.ordered")) !== undefined || (await own("incident.escalated")) !== undefined,
+  );
+  const escalated = (await stage.of("incident.escalated")).find((event) => event.incidentid === incidentid);
+  return escalated?.data.reason;
+}
+
+async function stageHears(stage: Stage, witness: string, show: () => string): Promise<boolean> {
+  await until(
+    "a cosigned checkpoint is announced",
+    async () => (await stage.of("audit.checkpointed")).some(({ data }) => data.cosignedBy.includes(witness)),
+    show,
+  );
+  return true;
+}
+
+interface WitnessProcess {
+  readonly vkey: string;
+  readonly url: string;
+  kill(): Promise<void>;
+}
+
+async function startWitness(folder: string, log: string, url?: string): Promise<WitnessProcess> {
+  const listen = url === undefined ? "127.0.0.1:0" : new URL(url).host;
+  const args = ["--state", join(folder, "witness"), "--key-file", join(folder, "witness.key"), "--log", log];
+  const child = spawn(process.execPath, [witnessMain, ...args, "--name", "witness.example/one", "--listen", listen], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const gone = once(child, "exit");
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const [vkey = "", at = ""] = line.toString().trim().split(" ");
+  return {
+    vkey,
+    url: at,
+    async kill() {
+      child.kill("SIGKILL");
+      await gone;
+    },
+  };
+}
+
+function must<T>(outcome: Outcome<T>): T {
+  assert.ok(outcome.ok, JSON.stringify(outcome));
+  return outcome.value;
+}

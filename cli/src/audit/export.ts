@@ -37,7 +37,7 @@ function publishedFiles(size: number): string[] {
   const bundles = Array.from({ length: Math.ceil(size / tileWidth) }, (_, index) =>
     tilePath({ level: "entries", index, width: widthOfTile(size, index) }),
   );
-  return [...new Set([...tilesOf(size).map(tilePath), ...bundles])];
+  return [...tilesOf(size).map(tilePath), ...bundles];
 }
 
 /** The events as a recording, which `omega replay --file` folds again. Messages that are no JSON, and erased ones, are named and left out. */

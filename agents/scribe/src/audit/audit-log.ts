@@ -67,6 +67,10 @@ export async function keepAuditLog(around: AuditSurroundings, signal: AbortSigna
     );
     await leadership.release();
     if (ended.ok) continue;
+    if (ended.failure.code === "reconnected") {
+      logger.info({ failure: ended.failure }, "the audit log is compared again");
+      continue;
+    }
     logger.error({ failure: ended.failure }, "the audit log stopped and starts anew");
     await clock.sleep(pauseMs, signal);
   }
@@ -83,11 +87,15 @@ async function serveTerm(around: AuditSurroundings, alarms: Alarms, term: AbortS
   const log = opened.value;
   try {
     const blobs = await openBlobs(around.config.blobs);
+    const reconnections = around.bus.reconnections();
     const resumeSeq = await lookBack(around, alarms, { log, blobs }, term);
     if (resumeSeq === undefined) return ok();
     around.logger.info({ size: log.size, resumeSeq, folder: around.config.folder }, "keeping the audit log");
     const { signer, ...rest } = around;
-    const sequencer = new Sequencer({ ...rest, verifier: signer.verifier, log, blobs, alarms }, resumeSeq);
+    const sequencer = new Sequencer(
+      { ...rest, verifier: signer.verifier, log, blobs, alarms },
+      { resumeSeq, reconnections },
+    );
     return await sequencer.follow(term);
   } finally {
     await log.close();

@@ -49,10 +49,13 @@ export class Sequencer {
   #unannounced = false;
   #announcedAt = Number.NEGATIVE_INFINITY;
   #intents: Intent[] = [];
+  readonly #reconnections: number;
 
-  constructor(parts: SequencerParts, resumeSeq: number) {
+  /** `reconnections`: of the bus, before the past was compared; a later one means that it has to be compared again. */
+  constructor(parts: SequencerParts, { resumeSeq, reconnections }: { resumeSeq: number; reconnections: number }) {
     this.#parts = parts;
     this.#seq = resumeSeq - 1;
+    this.#reconnections = reconnections;
   }
 
   /** Follows until the signal aborts. A failure says why it can't go on as it is: then everything is opened and compared anew. */
@@ -64,8 +67,12 @@ export class Sequencer {
     try {
       for await (const batch of inBatches(messages, terms)) {
         if (signal.aborted) return ok();
+        if (bus.reconnections() !== this.#reconnections)
+          return fail("retryable", "reconnected", "The bus was away; its past is compared again.");
         const done = batch.length > 0 ? await this.#append(batch, signal) : await this.#lookBack();
         if (!done.ok) return done;
+        // While it catches up, a log that is being made again from the stream is shorter than what its witnesses know.
+        if (batch.length === config.batchEntries) continue;
         const { contradiction, quorum, cosignedBy } = await this.#parts.witnesses.cosign(this.#parts.log);
         if (contradiction !== undefined) await this.#parts.alarms.raise("witness_contradicts", contradiction);
         if (quorum) await this.#announceWhenDue(cosignedBy);
