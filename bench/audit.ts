@@ -1,6 +1,8 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { installBus, NatsBus } from "@omega/shared/nats-bus.ts";
+import { startNatsServer } from "@omega/shared/nats-server.ts";
 import { DiskReader } from "@omega/tlog/disk-reader.ts";
 import { encodeUtf8 } from "@omega/tlog/encoding.ts";
 import type { Log } from "@omega/tlog/log.ts";
@@ -68,6 +70,35 @@ async function timeFile(path: string, count: number, rounds: number): Promise<nu
   }
   await file.close();
   return times;
+}
+
+/**
+ * The same entries published to a bare JetStream stream, a batch at a time as the log takes it, on a server that syncs like the log does.
+ * Before 2.10 a server syncs each minute only: `synced` says which it was.
+ */
+async function timeStream(folder: string, count: number, rounds: number): Promise<{ times: number[]; synced: string }> {
+  const server = await startNatsServer({ storeDir: folder });
+  const installed = await installBus({ servers: [server.url], name: "bench" });
+  const bus = await NatsBus.connect({ servers: [server.url], name: "bench" });
+  if (!installed.ok || !bus.ok) throw new Error("the bench's own bus did not come up");
+  const times: number[] = [];
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const entries = entriesFrom(round * count, count);
+      const start = performance.now();
+      const published = await Promise.all(
+        entries.map((body, at) =>
+          bus.value.publish({ id: `${count} ${round} ${at}`, subject: "omega.bench.entry", body }),
+        ),
+      );
+      times.push(performance.now() - start);
+      if (!published.every(({ ok }) => ok)) throw new Error("a publish failed");
+    }
+    return { times, synced: server.synced };
+  } finally {
+    await bus.value.close();
+    await server.stop();
+  }
 }
 
 function median(times: readonly number[]): number {
@@ -139,6 +170,10 @@ export async function run(report: Report): Promise<BenchResult> {
     const singleFloor = perSecond(1, await timeFile(join(folder, "bare-single"), 1, 200));
     report(`${single} entries/s one by one, bare file ${singleFloor}`);
     await log.close();
+    const stream = await timeStream(join(folder, "stream"), batchEntries, batches);
+    const streamed = perSecond(batchEntries, stream.times);
+    const streamedSingle = perSecond(1, (await timeStream(join(folder, "stream-single"), 1, 200)).times);
+    report(`${streamed} bare JetStream publishes/s in batches, ${streamedSingle} one by one, synced ${stream.synced}`);
     const verifyMs = await timeVerify(join(folder, "verified"), signer);
     report(`${verifiedEntries} entries verified in ${Math.round(verifyMs)} ms`);
     const proven = await timeProofs(join(folder, "proven"), signer);
@@ -154,6 +189,11 @@ export async function run(report: Report): Promise<BenchResult> {
       singlePerSecond: single,
       singleFloorPerSecond: singleFloor,
       singleRatio: single / singleFloor,
+      jetStreamPerSecond: streamed,
+      jetStreamSynced: stream.synced,
+      ratioToJetStream: batched / streamed,
+      singleJetStreamPerSecond: streamedSingle,
+      singleRatioToJetStream: single / streamedSingle,
       verifyEntries: verifiedEntries,
       verifyMs: Math.round(verifyMs),
       verifyPerSecond: Math.round((verifiedEntries * 1000) / verifyMs),

@@ -16,8 +16,10 @@ export interface AuditCounts {
   events: number;
   /** Messages that no trusted key vouches for, and that Omega refused at the time, as a signed `agent.faulted` says. */
   refused: number;
-  /** Entries whose content was erased. */
+  /** Entries whose content a person erased, as a signed `audit.erased` says. */
   erased: number;
+  /** Entries whose content is not here otherwise, as in an exported copy. What follows from it can't be judged then. */
+  withheld: number;
   incidents: number;
 }
 
@@ -36,12 +38,13 @@ export interface Announced {
  * entry without a good signature needs a later, signed `agent.faulted` that refuses it. Without that it is taken for an edit.
  */
 export class Auditor {
-  readonly counts: AuditCounts = { events: 0, refused: 0, erased: 0, incidents: 0 };
+  readonly counts: AuditCounts = { events: 0, refused: 0, erased: 0, withheld: 0, incidents: 0 };
   readonly announced: Announced[] = [];
   readonly #keyring: Keyring;
   readonly #blobs: BlobStore;
   readonly #causality = new Causality();
   readonly #unvouched = new Map<number, EntryProblem>();
+  readonly #absent = new Set<string>();
   #seq = 0;
 
   constructor(keyring: Keyring, blobs: BlobStore) {
@@ -60,8 +63,11 @@ export class Auditor {
     const body = await bodyOf(entry, this.#blobs);
     if (body === "damaged") return "the blob store holds something else under the salted hash";
     if (body === "erased") {
-      this.counts.erased += 1;
-      if (entry.kind === "blob" && entry.about.id !== undefined) this.#causality.noteErased(entry.about.id);
+      if (entry.kind === "blob") {
+        this.#absent.add(entry.blob.salted);
+        this.#causality.noteAbsent(entry.about);
+      }
+      this.counts.withheld += 1;
       return undefined;
     }
     const opened = openEvent(body, entry.subject, this.#keyring);
@@ -88,6 +94,10 @@ export class Auditor {
     this.counts.events += 1;
     if (event.type === "incident.opened") this.counts.incidents += 1;
     if (event.type === "agent.faulted") this.#refuse(event);
+    if (event.type === "audit.erased" && this.#absent.delete(event.data.blob)) {
+      this.counts.erased += 1;
+      this.counts.withheld -= 1;
+    }
     if (event.type === "audit.checkpointed") {
       const { size, root } = event.data;
       if (size > index) return `it announces a checkpoint of ${size} entries, but stands at ${index} itself`;

@@ -1,4 +1,5 @@
 import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { EntryAbout } from "@omega/shared/audit/entry.ts";
 
 /** What one incident has come to so far, as far as later steps need it. */
 interface Course {
@@ -18,11 +19,15 @@ interface Course {
 /** Whether each step of an incident follows from an earlier one: that no action ran without order, authorisation and, where asked for, approval. */
 export class Causality {
   readonly #ids = new Set<string>();
+  /** Incidents of which some content is not here. */
+  readonly #partial = new Set<string>();
   readonly #courses = new Map<string, Course>();
 
-  /** An event whose content is gone may still be the cause of later ones. */
-  noteErased(id: string): void {
-    this.#ids.add(id);
+  /** An event whose content is not here may still be the cause of later ones, and of its incident not every step can be judged. */
+  noteAbsent({ id, incidentid, type }: EntryAbout): void {
+    if (id !== undefined) this.#ids.add(id);
+    if (incidentid !== undefined && type !== "postmortem.written") this.#partial.add(incidentid);
+    if (incidentid !== undefined && type === "incident.opened") this.#courses.set(incidentid, newCourse());
   }
 
   /** A sentence on the step that is missing, or nothing. */
@@ -43,7 +48,8 @@ export class Causality {
     }
     const course = this.#courses.get(incidentId);
     if (course === undefined) return `incident ${incidentId} was not opened before it`;
-    return stepInto(course, event);
+    const missing = stepInto(course, event);
+    return this.#partial.has(incidentId) ? undefined : missing;
   }
 }
 

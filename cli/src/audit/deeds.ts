@@ -64,10 +64,14 @@ export async function acknowledge(context: CommandContext, options: DeedOptions)
   });
 }
 
-function standingAlarms(events: readonly { readonly type: string }[]): EventOf<"audit.alarmed">[] {
+/** Alarms of the past that nobody has acknowledged; one about writing ends by itself. */
+export function standingAlarms(events: readonly { readonly type: string }[]): EventOf<"audit.alarmed">[] {
   const alarms = new Map<string, EventOf<"audit.alarmed">>();
   for (const event of events) {
     if (isOf(event, "audit.alarmed")) alarms.set(event.id, event);
+    if (event.type === "audit.checkpointed") {
+      for (const [id, { data }] of alarms) if (data.code === "log_unwritable") alarms.delete(id);
+    }
     if (isOf(event, "audit.acknowledged")) alarms.delete(event.data.alarmId);
   }
   return [...alarms.values()];

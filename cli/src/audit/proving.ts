@@ -46,6 +46,7 @@ export async function verify(context: CommandContext, options: VerifyFlags): Pro
   if (counts.refused > 0)
     say(paint("warn", `${counted(counts.refused, "message")} that no key vouches for: Omega refused them at the time`));
   if (counts.erased > 0) say(`${counts.erased} with erased content`);
+  if (counts.withheld > 0) say(`${counts.withheld} with content that is not here`);
   if (begunBy.length > 0) say(`begins with ${begunBy.join(", ")}`);
   return exitCode.ok;
 }
