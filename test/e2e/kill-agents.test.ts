@@ -15,12 +15,14 @@ import { paymentsVoucherBooks as fault } from "@omega/demo-faults/payments-vouch
 import { connectShop } from "@omega/demo-faults/shop-cluster.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 
-/** Where each agent is killed: in the middle of what only it can do. */
+/**
+ * Where each agent is killed: in the middle of what only it can do. Four incidents are as many as the rules let run alone on one target
+ * in an hour.
+ */
 const deaths: readonly (readonly [string, EventType])[] = [
   ["surgeon", "action.started"],
   ["coordinator", "remediation.requested"],
   ["scribe", "incident.opened"],
-  ["scout", "verification.requested"],
   ["scout", "incident.opened"],
 ];
 const baselineMs = 15_000;

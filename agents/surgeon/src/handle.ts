@@ -104,7 +104,7 @@ export class Handler {
     // The plan is judged as it will come back from the stream: through JSON.
     const plan = JSON.parse(JSON.stringify(planned.value)) as JsonObject;
     const planHash = canonicalHash(plan);
-    const { reversible, risk } = action.traits;
+    const { reversible, risk, dryRun = "proven" } = action.traits;
     return ok({
       optionId: deriveId(incidentId, `${action.type}\n${planHash}`),
       actionType: action.type,
@@ -113,7 +113,7 @@ export class Handler {
       plan,
       planHash,
       changes: changes.value.slice(0, 256),
-      dryRun: "proven",
+      dryRun,
       reversible,
       risk,
       blastRadius: action.traits.blastRadius(action.planSchema.parse(plan)),

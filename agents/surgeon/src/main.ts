@@ -2,6 +2,8 @@ import { runAgentProcess } from "@omega/shared/agent-process.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 import { loadActions } from "./actions/registry.ts";
 import { KubernetesClient } from "./adapters/kubernetes-client.ts";
+import { SshClient } from "./adapters/ssh-client.ts";
+import { WebhookClient } from "./adapters/webhook-client.ts";
 import { surgeonConfigSchema } from "./config.ts";
 import { decide, type Effect } from "./decide.ts";
 import { Handler } from "./handle.ts";
@@ -18,11 +20,16 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
   async compose({ config, log, signal }) {
     const registry = await loadActions();
     const kubernetes = new KubernetesClient({ ...config.kubernetes, callDeadlineMs: config.deadlines.callMs });
+    const ssh = new SshClient(config.ssh, log);
     const instance = `surgeon-${process.pid}`;
     const history = new SettingsHistory();
     const handler = new Handler({
       registry,
-      clients: { kubernetes },
+      clients: {
+        kubernetes,
+        ssh: { config: config.ssh, shell: ssh },
+        webhooks: { config: config.webhooks, http: new WebhookClient(config.webhooks, process.env) },
+      },
       clock: systemClock,
       log,
       namespaces: config.namespaces,
@@ -54,7 +61,11 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
         });
         return Promise.resolve();
       },
-      stopped: () => Promise.resolve(kubernetes.close()),
+      stopped: () => {
+        kubernetes.close();
+        ssh.close();
+        return Promise.resolve();
+      },
     };
   },
 });

@@ -7,6 +7,7 @@ import type { Outcome } from "@omega/shared/outcome.ts";
 import type { AnyAction } from "../../../agents/surgeon/src/actions/registry.ts";
 import type { JsonObject } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
 import type { Clients, KubernetesApi } from "../../../agents/surgeon/src/ports.ts";
+import { sshConfigSchema } from "../../../agents/surgeon/src/ssh/ssh-config.ts";
 import type { ActionCase } from "./action-case.ts";
 import type { Cluster } from "./cluster.ts";
 import { FaultyKubernetes, faults, type Fault } from "./faulty-kubernetes.ts";
@@ -143,6 +144,12 @@ function identityPromises(bench: Bench): void {
   });
 }
 
+/** A Kubernetes action that reached for anything else would fail here. */
+const elsewhere: Omit<Clients, "kubernetes"> = {
+  ssh: { config: sshConfigSchema.parse({}), shell: { run: () => Promise.reject(new Error("no SSH here")) } },
+  webhooks: { config: { targets: {} }, http: { send: () => Promise.reject(new Error("no webhooks here")) } },
+};
+
 interface Planned {
   readonly name: string;
   readonly before: JsonObject;
@@ -164,7 +171,7 @@ class Bench {
 
   context(kubernetes: KubernetesApi = this.setting.kubernetes()): ActionContext<Clients> {
     return {
-      clients: { kubernetes },
+      clients: { kubernetes, ...elsewhere },
       clock: systemClock,
       log: createLog("conformance", "fatal"),
       fieldManager: "omega-inc-conformance",

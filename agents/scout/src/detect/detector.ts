@@ -3,6 +3,7 @@ import type { Span } from "../telemetry/model.ts";
 import { endMs } from "../telemetry/model.ts";
 import { failed } from "../telemetry/conventions.ts";
 import { operationKey } from "../window/operation-log.ts";
+import { binomialTail } from "./binomial.ts";
 import type { Operation, OperationLog, Outcome } from "../window/operation-log.ts";
 import { errorRatioSettings, judgeErrorRatio, normalRatio } from "./error-ratio.ts";
 import type { ErrorRatioFinding, ErrorRatioSettings } from "./error-ratio.ts";
@@ -15,9 +16,11 @@ import type { Signal, SignalChange, SignalKind } from "./signal.ts";
 export interface DetectorSettings {
   readonly errorRatio: ErrorRatioSettings;
   readonly latency: LatencySettings;
-  /** An episode is over when this long a stretch looks normal again. */
-  readonly clearAfterSeconds: number;
+  /** An episode is over when one of these stretches looks normal again; they lie within the ring of seconds. */
+  readonly clearAfterSeconds: readonly number[];
   readonly clearRequestsMin: number;
+  /** Chance that an episode which is still on shows so few failures. */
+  readonly clearByLuckMax: number;
   /** Without traffic an episode can't be seen to end; after this long it is closed as unseen. */
   readonly silentAfterSeconds: number;
   /** At and above this ratio of failures users hurt now. */
@@ -27,8 +30,9 @@ export interface DetectorSettings {
 export const detectorSettings: DetectorSettings = {
   errorRatio: errorRatioSettings,
   latency: latencySettings,
-  clearAfterSeconds: 10,
+  clearAfterSeconds: [10, 20, 40, 80],
   clearRequestsMin: 8,
+  clearByLuckMax: 1e-4,
   silentAfterSeconds: 120,
   criticalRatio: 0.05,
 };
@@ -229,25 +233,43 @@ export class Detector {
     const changes: SignalChange[] = [];
     const { service, name } = watch.operation;
     for (const [kind, episode] of watch.open) {
-      const from = Math.max(episode.sinceSecond, now - this.#settings.clearAfterSeconds + 1);
-      const { requests, failures, slow } = watch.buckets.between(from, now + 1);
-      const bad = kind === "latency" ? slow : failures;
       const silent = now - watch.lastSeenSecond > this.#settings.silentAfterSeconds;
-      const judged =
-        now - episode.sinceSecond >= this.#settings.clearAfterSeconds && requests >= this.#settings.clearRequestsMin;
-      const limit = Math.max(this.#normalOf(watch, kind, episode) * 2, episode.ratio / 10);
-      const over = judged && !(kind === "latency" && latencyStill) && bad / requests <= limit;
+      const calm = kind === "latency" && latencyStill ? undefined : this.#calmStretch(watch, kind, episode, now);
+      const over = calm !== undefined;
       if (!over && !silent) continue;
       watch.open.delete(kind);
       this.#calmAfter(watch, episode);
       const what = kind === "latency" ? "were slow" : "failed";
-      const seconds = this.#settings.clearAfterSeconds;
       const says = over
-        ? `${bad} of ${requests} requests to ${service} ${name} ${what} in the last ${seconds} s.`
+        ? `${calm.bad} of ${calm.requests} requests to ${service} ${name} ${what} in the last ${calm.seconds} s.`
         : `No request to ${service} ${name} for ${this.#settings.silentAfterSeconds} s; the episode is closed unseen.`;
       changes.push({ change: "cleared", signal: episode.signal, says });
     }
     return changes;
+  }
+
+  /**
+   * The shortest stretch up to now that looks normal and would hardly look so by luck, were the episode still on. With little traffic, or
+   * a small ratio, it takes a longer stretch; the longest counts in any case.
+   */
+  #calmStretch(
+    watch: Watch,
+    kind: SignalKind,
+    episode: Episode,
+    now: number,
+  ): { bad: number; requests: number; seconds: number } | undefined {
+    const limit = Math.max(this.#normalOf(watch, kind, episode) * 2, episode.ratio / 10);
+    for (const seconds of this.#settings.clearAfterSeconds) {
+      if (now - episode.sinceSecond < seconds) return undefined;
+      const { requests, failures, slow } = watch.buckets.between(now - seconds + 1, now + 1);
+      const bad = kind === "latency" ? slow : failures;
+      if (requests < this.#settings.clearRequestsMin || bad / requests > limit) continue;
+      const byLuck = 1 - binomialTail(bad + 1, requests, episode.ratio);
+      if (byLuck <= this.#settings.clearByLuckMax || seconds === this.#settings.clearAfterSeconds.at(-1)) {
+        return { bad, requests, seconds };
+      }
+    }
+    return undefined;
   }
 
   /** The ratio that an episode must come back to. Where nothing normal was seen yet, the prior would let a bad stretch pass for a good one. */
@@ -260,13 +282,13 @@ export class Detector {
 
   /** What is seen from here on is normal again: for this operation, and with the last adopted episode for all that have none open. */
   #calmAfter(watch: Watch, ended: Episode): void {
-    const adoptedLeft = [...this.#watches.values()].some((each) =>
-      [...each.open.values()].some((episode) => episode.adopted !== undefined),
-    );
-    if (ended.adopted !== undefined && !adoptedLeft) {
-      this.#abnormalFrom = undefined;
-      for (const each of this.#watches.values()) if (each.open.size === 0) each.buckets.normalAgain();
-    } else if (watch.open.size === 0 && this.#abnormalFrom === undefined) watch.buckets.normalAgain();
+    if (watch.open.size === 0) watch.buckets.normalAgain();
+    const watches = [...this.#watches.values()];
+    const adoptedLeft = watches.some(({ open }) => [...open.values()].some(({ adopted }) => adopted !== undefined));
+    if (adoptedLeft && this.#abnormalFrom !== undefined) watch.buckets.abnormalFrom(this.#abnormalFrom);
+    if (ended.adopted === undefined || adoptedLeft) return;
+    this.#abnormalFrom = undefined;
+    for (const each of watches) if (each.open.size === 0) each.buckets.normalAgain();
   }
 }
 
