@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -137,6 +137,30 @@ describe("Scribe's audit log", () => {
     } finally {
       await server.stop();
     }
+  });
+
+  it("that can't be written alarms once, and ends the alarm by the checkpoint that follows", async () => {
+    const archive = await archiveOf();
+    const { stage } = archive;
+    const scribe = archive.scribe();
+    await stage.first("audit.checkpointed", () => scribe.log());
+    await archive.untilLogged(await archive.bus.lastSeq());
+    renameSync(archive.path("audit/tile"), archive.path("audit/away"));
+    writeFileSync(archive.path("audit/tile"), "in the way");
+    await stage.say("scout", "signal.cleared", { causeId: "unwritable" });
+    const alarm = await stage.first("audit.alarmed", () => scribe.log());
+    assert.equal(alarm.data.code, "log_unwritable");
+    rmSync(archive.path("audit/tile"));
+    renameSync(archive.path("audit/away"), archive.path("audit/tile"));
+    await until(
+      "a checkpoint follows the alarm",
+      async () => (await stage.of("audit.checkpointed")).some(({ time }) => time > alarm.time),
+      () => scribe.log(),
+    );
+    await archive.untilLogged(await archive.bus.lastSeq());
+    await scribe.stop();
+    await assertFollows(archive);
+    assert.equal((await stage.of("audit.alarmed")).length, 1);
   });
 
   it("holds an order back, in strict mode, until the plan is inside a checkpoint; without Scribe a person is asked", async () => {
