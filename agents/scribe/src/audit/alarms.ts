@@ -1,4 +1,4 @@
-import type { DataOf } from "@omega/bus-schemas/catalogue.ts";
+import type { DataOf, Draft } from "@omega/bus-schemas/catalogue.ts";
 import { deriveId } from "@omega/shared/ids.ts";
 import type { Log as Logger } from "@omega/shared/log.ts";
 import type { PastFindings, Span } from "./past.ts";
@@ -13,6 +13,8 @@ export class Alarms {
   readonly #say: Speaker;
   readonly #logger: Logger;
   readonly #said = new Set<string>();
+  /** Alarms that the bus did not take yet, by cause. */
+  readonly #unsaid = new Map<string, Draft>();
   /** A full disk may come and go: each time is an alarm of its own. */
   #unwritableSince: number | undefined;
   #unwritableTimes = 0;
@@ -57,6 +59,14 @@ export class Alarms {
     await this.#alarm(code, says);
   }
 
+  /** Says what the bus did not take before. */
+  async flush(): Promise<void> {
+    for (const [causeId, draft] of this.#unsaid) {
+      const said = await this.#say(draft, causeId);
+      if (said.ok) this.#unsaid.delete(causeId);
+    }
+  }
+
   /** Whether an alarm stands that the next announced checkpoint ends. */
   get endsWithCheckpoint(): boolean {
     return this.#unwritableSince !== undefined;
@@ -70,10 +80,12 @@ export class Alarms {
     const what = span === undefined ? says : `${span.firstSeq} ${span.lastSeq} ${span.messages}`;
     const time = code === "log_unwritable" ? ` ${process.pid} ${this.#unwritableTimes}` : "";
     const causeId = `audit ${this.#origin} ${code}${time} ${deriveId(what, code)}`;
-    if (this.#said.has(deriveId(causeId, "audit.alarmed"))) return;
+    const id = deriveId(causeId, "audit.alarmed");
+    if (this.#said.has(id)) return;
+    this.#said.add(id);
     this.#logger.error({ code, says, ...span }, "AUDIT ALARM");
     const data = { code, says: says.slice(0, 1024), ...span, stopsActions: this.#stopsActions };
-    const said = await this.#say({ type: "audit.alarmed", data }, causeId);
-    if (said.ok) this.#said.add(said.value.id);
+    this.#unsaid.set(causeId, { type: "audit.alarmed", data });
+    await this.flush();
   }
 }

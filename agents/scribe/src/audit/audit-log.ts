@@ -72,6 +72,7 @@ export async function keepAuditLog(around: AuditSurroundings, signal: AbortSigna
       continue;
     }
     logger.error({ failure: ended.failure }, "the audit log stopped and starts anew");
+    await alarms.flush();
     await clock.sleep(pauseMs, signal);
   }
 }

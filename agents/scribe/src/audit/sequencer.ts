@@ -75,7 +75,8 @@ export class Sequencer {
         if (batch.length === config.batchEntries) continue;
         const { contradiction, quorum, cosignedBy } = await this.#parts.witnesses.cosign(this.#parts.log);
         if (contradiction !== undefined) await this.#parts.alarms.raise("witness_contradicts", contradiction);
-        if (quorum) await this.#announceWhenDue(cosignedBy);
+        await this.#announceWhenDue(cosignedBy, quorum);
+        await this.#parts.alarms.flush();
       }
       return ok();
     } finally {
@@ -141,10 +142,12 @@ export class Sequencer {
     return fail("retryable", "stream_cut", `The stream ends at ${lastSeq}, the log at ${this.#seq}.`);
   }
 
-  async #announceWhenDue(cosignedBy: readonly string[]): Promise<void> {
+  /** Intents are told of only under a checkpoint that the witnesses, where there are any, have agreed to. */
+  async #announceWhenDue(cosignedBy: readonly string[], quorum: boolean): Promise<void> {
     const { clock, config, log, verifier, alarms, say, logger } = this.#parts;
-    const due = this.#intents.length > 0 || clock.now() - this.#announcedAt >= config.announceMs;
-    if (!due || !this.#unannounced || log.size === 0) return;
+    const intents = quorum ? this.#intents : [];
+    const due = intents.length > 0 || clock.now() - this.#announcedAt >= config.announceMs;
+    if (!due || (intents.length === 0 && !this.#unannounced) || log.size === 0) return;
     const opened = openCheckpoint(Buffer.from(log.checkpoint), [verifier]);
     if (!opened.ok) throw new Error(`the log's own checkpoint does not open: ${opened.reason}`);
     const { origin, size, root } = opened.value.checkpoint;
@@ -152,15 +155,15 @@ export class Sequencer {
     const said = await say(
       {
         type: "audit.checkpointed",
-        data: { origin, size, root: hex, throughSeq: this.#seq, cosignedBy: [...cosignedBy], intents: this.#intents },
+        data: { origin, size, root: hex, throughSeq: this.#seq, cosignedBy: [...cosignedBy], intents },
       },
-      `audit ${origin} ${size} ${hex}`,
+      `audit ${origin} ${size} ${hex} ${intents.length}`,
     );
     if (!said.ok) {
       logger.warn({ failure: said.failure }, "could not announce a checkpoint");
       return;
     }
-    this.#intents = [];
+    if (quorum) this.#intents = [];
     this.#unannounced = false;
     this.#announcedAt = clock.now();
     alarms.checkpointed();
