@@ -1,6 +1,8 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
+import { installBus, NatsBus } from "@omega/shared/nats-bus.ts";
+import { findNatsServer, startNatsServer, type NatsServerProgram } from "@omega/shared/nats-server.ts";
 import { DiskReader } from "@omega/tlog/disk-reader.ts";
 import { encodeUtf8 } from "@omega/tlog/encoding.ts";
 import type { Log } from "@omega/tlog/log.ts";
@@ -68,6 +70,44 @@ async function timeFile(path: string, count: number, rounds: number): Promise<nu
   }
   await file.close();
   return times;
+}
+
+/** A server that can sync each write, as the log does, where there is one: the usual one, else one of OMEGA_TEST_NATS_SERVERS. */
+function syncingProgram(): NatsServerProgram | undefined {
+  const named = (process.env["OMEGA_TEST_NATS_SERVERS"] ?? "").split(delimiter).filter((path) => path !== "");
+  return [findNatsServer(), ...named.map((path) => findNatsServer({ OMEGA_NATS_SERVER: path }))]
+    .flatMap((found) => (found.ok ? [found.value] : []))
+    .find(({ version }) => !version.startsWith("2.9."));
+}
+
+/**
+ * The same entries published to a bare JetStream stream, a batch at a time as the log takes it. `synced` says whether the server syncs each
+ * write, as the log does; before 2.10 it can't, and the ratio flatters the stream.
+ */
+async function timeStream(folder: string, count: number, rounds: number): Promise<{ times: number[]; synced: string }> {
+  const program = syncingProgram();
+  const server = await startNatsServer({ storeDir: folder, ...(program === undefined ? {} : { program }) });
+  const installed = await installBus({ servers: [server.url], name: "bench" });
+  const bus = await NatsBus.connect({ servers: [server.url], name: "bench" });
+  if (!installed.ok || !bus.ok) throw new Error("the bench's own bus did not come up");
+  const times: number[] = [];
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const entries = entriesFrom(round * count, count);
+      const start = performance.now();
+      const published = await Promise.all(
+        entries.map((body, at) =>
+          bus.value.publish({ id: `${count} ${round} ${at}`, subject: "omega.bench.entry", body }),
+        ),
+      );
+      times.push(performance.now() - start);
+      if (!published.every(({ ok }) => ok)) throw new Error("a publish failed");
+    }
+    return { times, synced: server.synced };
+  } finally {
+    await bus.value.close();
+    await server.stop();
+  }
 }
 
 function median(times: readonly number[]): number {
@@ -139,6 +179,10 @@ export async function run(report: Report): Promise<BenchResult> {
     const singleFloor = perSecond(1, await timeFile(join(folder, "bare-single"), 1, 200));
     report(`${single} entries/s one by one, bare file ${singleFloor}`);
     await log.close();
+    const stream = await timeStream(join(folder, "stream"), batchEntries, batches);
+    const streamed = perSecond(batchEntries, stream.times);
+    const streamedSingle = perSecond(1, (await timeStream(join(folder, "stream-single"), 1, 200)).times);
+    report(`${streamed} bare JetStream publishes/s in batches, ${streamedSingle} one by one, synced ${stream.synced}`);
     const verifyMs = await timeVerify(join(folder, "verified"), signer);
     report(`${verifiedEntries} entries verified in ${Math.round(verifyMs)} ms`);
     const proven = await timeProofs(join(folder, "proven"), signer);
@@ -154,6 +198,11 @@ export async function run(report: Report): Promise<BenchResult> {
       singlePerSecond: single,
       singleFloorPerSecond: singleFloor,
       singleRatio: single / singleFloor,
+      jetStreamPerSecond: streamed,
+      jetStreamSynced: stream.synced,
+      ratioToJetStream: batched / streamed,
+      singleJetStreamPerSecond: streamedSingle,
+      singleRatioToJetStream: single / streamedSingle,
       verifyEntries: verifiedEntries,
       verifyMs: Math.round(verifyMs),
       verifyPerSecond: Math.round((verifiedEntries * 1000) / verifyMs),

@@ -2,6 +2,7 @@ import type { EventDefinition } from "./define-event.ts";
 import type { Envelope } from "./envelope.ts";
 import * as action from "./events/action.ts";
 import * as agent from "./events/agent.ts";
+import * as audit from "./events/audit.ts";
 import * as control from "./events/control.ts";
 import * as diagnosis from "./events/diagnosis.ts";
 import * as incident from "./events/incident.ts";
@@ -22,6 +23,7 @@ const definitions = {
   ...control,
   ...policy,
   ...agent,
+  ...audit,
 };
 
 type Definitions = (typeof definitions)[keyof typeof definitions];

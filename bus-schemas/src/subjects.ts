@@ -12,6 +12,7 @@ export const subjects = {
   control: `${root}.control.>`,
   policy: `${root}.policy.>`,
   agents: `${root}.agent.>`,
+  audit: `${root}.audit.>`,
 } as const;
 
 /**
@@ -37,7 +38,8 @@ export interface Addressed {
 
 /**
  * The one place where a subject is built: `omega.incident.<incidentId>.<noun>.<verb>`, `omega.signal.<service>.<verb>`,
- * `omega.control.<verb>`, `omega.policy.<noun>.<verb>`, `omega.agent.<agent>.<verb>`. Throws on an unknown type or a missing incident: both are bugs of the caller.
+ * `omega.control.<verb>`, `omega.policy.<noun>.<verb>`, `omega.agent.<agent>.<verb>`,
+ * `omega.audit.<verb>`. Throws on an unknown type or a missing incident: both are bugs of the caller.
  */
 export function subjectFor(event: Addressed): string {
   const definition = definitionOf(event.type);
@@ -51,7 +53,8 @@ export function subjectFor(event: Addressed): string {
     case "signal":
       return `${root}.signal.${tokenFor(textField(event, "service"))}.${verb}`;
     case "control":
-      return `${root}.control.${verb}`;
+    case "audit":
+      return `${root}.${definition.scope}.${verb}`;
     case "policy":
       return `${root}.policy.${noun}.${verb}`;
     case "agent":

@@ -11,6 +11,9 @@ export interface Home {
   readonly keys: string;
   readonly postmortems: string;
   readonly natsStore: string;
+  /** The audit log, and the content that it only names. */
+  readonly audit: string;
+  readonly auditBlobs: string;
   readonly logs: string;
   /** What is running, for the other commands. */
   readonly runFile: string;
@@ -23,6 +26,8 @@ export function homeAt(folder: string): Home {
     keys: join(root, "keys"),
     postmortems: join(root, "postmortems"),
     natsStore: join(root, "nats"),
+    audit: join(root, "audit"),
+    auditBlobs: join(root, "audit-blobs"),
     logs: join(root, "run", "logs"),
     runFile: join(root, "run", "run.json"),
   };

@@ -150,6 +150,8 @@ export class Machine {
           ...memoryEnvironment,
           OMEGA_KEYS: home.keys,
           OMEGA_POSTMORTEMS: home.postmortems,
+          OMEGA_AUDIT: home.audit,
+          OMEGA_AUDIT_BLOBS: home.auditBlobs,
           ...environment,
           OMEGA_NATS_URL: this.url,
         },

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { addApprovals } from "./commands/approve.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addAutonomy } from "./commands/autonomy.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEvents } from "./commands/events.ts";
@@ -29,6 +30,7 @@ addPolicy(program);
 addAutonomy(program);
 addReplay(program);
 addEvents(program);
+addAudit(program);
 
 // Readers such as `head` close the pipe early; that ends the command, it is no fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -288,6 +288,26 @@ function tellControl(event: OmegaEvent): Told[] | undefined {
           text: `${event.data.agent} parked message ${event.data.seq}: ${printable(event.data.failure.message)}`,
         },
       ];
+    case "audit.alarmed":
+      return [
+        {
+          tone: "bad",
+          text: `AUDIT ALARM: ${printable(event.data.says)}${event.data.stopsActions ? " No action starts until omega audit acknowledge." : ""}`,
+        },
+      ];
+    case "audit.acknowledged":
+      return [
+        {
+          tone: "good",
+          text: `Alarm acknowledged by ${printable(event.data.by, 80)}: ${printable(event.data.reason)}`,
+        },
+      ];
+    case "audit.erased":
+      return [
+        dim(
+          `${printable(event.data.by, 80)} erased the content of audit entry ${event.data.index}: ${printable(event.data.reason)}`,
+        ),
+      ];
     default:
       return undefined;
   }

@@ -4,6 +4,7 @@ import { leaseBucket } from "@omega/bus-schemas/streams.ts";
 import type { z } from "zod";
 import { runAgent, type AgentDefinition, type AgentRole, type AgentSurroundings, type RunningAgent } from "./agent.ts";
 import type { AgentConfig } from "./agent-config.ts";
+import type { Bus } from "./bus.ts";
 import { systemClock } from "./clock.ts";
 import { readConfig } from "./config-file.ts";
 import { systemIds } from "./ids.ts";
@@ -21,6 +22,10 @@ export interface AgentSetting<Config> {
   readonly config: Config;
   readonly log: Log;
   readonly signal: AbortSignal;
+  readonly bus: Bus;
+  readonly keyring: Keyring;
+  /** Distinguishes replicas, e.g. `scribe-4242`. */
+  readonly instance: string;
 }
 
 /** What it gives back: the definition, and what runs beside it (receivers, timers). */
@@ -28,6 +33,8 @@ export interface Composition<State, Effect> {
   readonly definition: AgentDefinition<State, Effect>;
   /** Called once the agent is on the bus. */
   started?(agent: RunningAgent<State>): Promise<void>;
+  /** Work beside the agent until the setting's signal aborts. The process ends when it rejects: that is a bug. */
+  beside?(agent: RunningAgent<State>): Promise<void>;
   /** Called when it drains. */
   stopped?(): Promise<void>;
 }
@@ -42,7 +49,8 @@ export async function runAgentProcess<Schema extends z.ZodType<AgentConfig>, Sta
   configSchema: Schema;
   /** Only one process of this role works at a time. */
   leads?: boolean;
-  compose(setting: AgentSetting<z.output<Schema>>): Promise<Composition<State, Effect>>;
+  /** `undefined` after it wrote what is wrong with the config to standard error: the process exits with 78. */
+  compose(setting: AgentSetting<z.output<Schema>>): Promise<Composition<State, Effect> | undefined>;
 }): Promise<void> {
   const { role } = options;
   const config = configOf(options.role, options.configSchema);
@@ -57,16 +65,24 @@ export async function runAgentProcess<Schema extends z.ZodType<AgentConfig>, Sta
     const around = { bus, log, instance: `${role}-${process.pid}`, clock: systemClock, ids: systemIds };
     const leadership = options.leads === true ? await lead(role, around, stopping.signal) : undefined;
     if (options.leads === true && leadership === undefined) return;
-    const composition = await options.compose({ config, log, signal: stopping.signal });
+    const keyring = new Keyring(config.keys);
+    const { instance } = around;
+    const composition = await options.compose({ config, log, signal: stopping.signal, bus, keyring, instance });
+    if (composition === undefined) {
+      process.exitCode = 78;
+      return;
+    }
     const agent = await runAgent(composition.definition, {
       ...around,
       signer: loadSigner(config.keys, role),
-      keyring: new Keyring(config.keys),
+      keyring,
       fence: leadership?.fence ?? 0,
     });
     await composition.started?.(agent);
     log.info({ instance: around.instance }, "up");
-    await untilDone(agent, stopping, leadership);
+    const beside = composition.beside?.(agent);
+    await untilDone(agent, stopping, leadership, beside);
+    await beside;
     await composition.stopped?.();
     await leadership?.release();
   } catch (error) {
@@ -87,13 +103,16 @@ async function untilDone<State>(
   agent: RunningAgent<State>,
   stopping: AbortController,
   leadership?: Leadership,
+  beside?: Promise<void>,
 ): Promise<void> {
   const asked = new Promise<"asked">((resolve) => {
     if (stopping.signal.aborted) resolve("asked");
     stopping.signal.addEventListener("abort", () => resolve("asked"), { once: true });
   });
   const lost = new Promise<"lost">((resolve) => leadership?.lost.addEventListener("abort", () => resolve("lost")));
-  const ended = await Promise.race([asked, lost, agent.done.then(() => "done" as const)]);
+  // Work beside the agent ends by itself only when it fails, and then this rejects.
+  const failed = new Promise<never>((_resolve, reject) => beside?.catch(reject));
+  const ended = await Promise.race([asked, lost, failed, agent.done.then(() => "done" as const)]);
   if (ended === "lost") throw new Error("the lease was lost; another process may lead already");
   stopping.abort();
   await agent.stop();

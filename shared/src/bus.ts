@@ -53,6 +53,8 @@ export interface Bus {
   read(range: { fromSeq: number; toSeq?: number; signal?: AbortSignal }): AsyncIterable<StoredMessage>;
   /** Sequence of the newest message, 0 when there is none. */
   lastSeq(): Promise<number>;
+  /** How often the connection was lost and made again. A server that was away may have come back with another past. */
+  reconnections(): number;
   /** The highest sequence up to which this durable acknowledged everything; 0 for a new one. */
   ackFloor(queue: WorkQueue): Promise<number>;
   /** Delivers work until the signal aborts; then takes no more and returns. */

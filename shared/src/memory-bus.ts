@@ -64,6 +64,10 @@ export class MemoryBus implements Bus {
     return Promise.resolve(this.#messages.length);
   }
 
+  reconnections(): number {
+    return 0;
+  }
+
   ackFloor(queue: WorkQueue): Promise<number> {
     return Promise.resolve(this.#durable(queue).floor);
   }

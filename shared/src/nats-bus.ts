@@ -38,12 +38,14 @@ export class NatsBus implements Bus {
   readonly #client: JetStreamClient;
   readonly #manager: JetStreamManager;
   readonly #leases: LeaseStore;
+  #reconnections = 0;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, leases: LeaseStore) {
     this.#connection = connection;
     this.#client = jetstream(connection, { timeout: publishTimeoutMs });
     this.#manager = manager;
     this.#leases = leases;
+    void this.#countReconnections();
   }
 
   /**
@@ -112,6 +114,10 @@ export class NatsBus implements Bus {
     return (await this.#manager.streams.info(omegaStream.name)).state.last_seq;
   }
 
+  reconnections(): number {
+    return this.#reconnections;
+  }
+
   async ackFloor(queue: WorkQueue): Promise<number> {
     return (await (await this.#consumer(queue)).info()).ack_floor.stream_seq;
   }
@@ -143,6 +149,10 @@ export class NatsBus implements Bus {
     if (this.#connection.isClosed()) return;
     // Without a server there is nothing to drain to; what was not acknowledged comes again.
     await this.#connection.drain().catch(() => this.#connection.close());
+  }
+
+  async #countReconnections(): Promise<void> {
+    for await (const { type } of this.#connection.status()) if (type === "reconnect") this.#reconnections += 1;
   }
 
   async #consumer(queue: WorkQueue): Promise<Consumer> {

@@ -63,6 +63,10 @@ export class HostileBus implements Bus {
     return this.#inner.lastSeq();
   }
 
+  reconnections(): number {
+    return this.#inner.reconnections();
+  }
+
   ackFloor(queue: WorkQueue): Promise<number> {
     return this.#inner.ackFloor(queue);
   }

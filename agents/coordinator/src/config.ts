@@ -23,6 +23,7 @@ export const rulesSchema = z.strictObject({
       actionMs: duration(180_000),
       verificationMs: duration(120_000),
       undoMs: duration(180_000),
+      recordMs: duration(30_000),
     })
     .prefault({}),
   /** Below this confidence a person is asked. */
@@ -56,6 +57,12 @@ export const rulesSchema = z.strictObject({
       count: z.number().int().min(1).default(3),
       failureLimit: z.number().int().min(0).default(1),
       inconclusiveLimit: z.number().int().min(0).default(20),
+    })
+    .prefault({}),
+  audit: z
+    .strictObject({
+      /** An authorised plan is ordered only once it is inside a checkpoint of the audit log that Scribe has announced. */
+      strict: z.boolean().default(false),
     })
     .prefault({}),
   namespaces: namespaceRulesSchema.prefault({}),

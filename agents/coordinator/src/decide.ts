@@ -22,6 +22,7 @@ function draftsFor(event: OmegaEvent, state: State, moment: Moment, rules: Rules
   if (event.type === "signal.detected") return openOrExtend(event, state, moment, rules);
   if (event.type === "signal.cleared")
     return Object.values(state.incidents).flatMap((open) => subsidedIfQuiet(open, moment));
+  if (event.type === "audit.checkpointed") return recordedOrders(event, state, moment, rules);
   const incident = state.incidents[event.incidentid ?? ""];
   if (event.type === "approval.granted" || event.type === "approval.denied") {
     if (incident !== undefined) return answerOf(event, { incident, state, moment, rules });
@@ -121,7 +122,8 @@ function requestAgain(turn: Turn): Draft[] {
 function chooseOption(turn: Turn): Draft[] {
   const { incident, state, moment, rules } = turn;
   if (incident.phase !== "planning" && incident.phase !== "asking") return [];
-  if (state.frozenBy !== undefined) return [escalation(incident, "frozen", "Omega is frozen by the panic button.")];
+  const stopped = stopOf(turn);
+  if (stopped !== undefined) return [stopped];
   const option = incident.options.find((candidate) => !incident.tried.includes(keyOf(candidate)));
   if (option === undefined)
     return [escalation(incident, "no_option_left", "Every proposed option was tried, denied or refused.")];
@@ -144,7 +146,7 @@ function chooseOption(turn: Turn): Draft[] {
     case "escalate":
       return [escalation(incident, "budget_exhausted", reasons.join("; "))];
     case "allow":
-      return [{ type: "remediation.authorized", incidentid, data: { ...named, by } }, order(option, turn)];
+      return [{ type: "remediation.authorized", incidentid, data: { ...named, by } }, ...orderAtOnce(option, turn)];
   }
 }
 
@@ -170,9 +172,34 @@ function answerOf(answer: PersonsAnswer, turn: Turn): Draft[] {
       { type: "remediation.denied", incidentid: incident.id, data: { ...named, reasons: [comment ?? "denied"] } },
     ];
   }
-  if (state.frozenBy !== undefined) return [escalation(incident, "frozen", "Omega is frozen by the panic button.")];
+  const stopped = stopOf(turn);
+  if (stopped !== undefined) return [stopped];
   const data = { ...named, reasons: [comment ?? "approved"] };
-  return [{ type: "remediation.authorized", incidentid: incident.id, data }, order(option, turn)];
+  return [{ type: "remediation.authorized", incidentid: incident.id, data }, ...orderAtOnce(option, turn)];
+}
+
+/** What stops every action, whoever wants it. */
+function stopOf({ incident, state }: Turn): Draft | undefined {
+  if (state.frozenBy !== undefined) return escalation(incident, "frozen", "Omega is frozen by the panic button.");
+  const alarm = state.auditAlarms.at(-1);
+  if (alarm === undefined) return undefined;
+  return escalation(incident, "audit_alarm", `The audit log alarms (${alarm.code}): ${alarm.says}`);
+}
+
+/** In strict mode the order waits until the intent is on record. */
+function orderAtOnce(option: RepairOption, turn: Turn): Draft[] {
+  return turn.rules.audit.strict ? [] : [order(option, turn)];
+}
+
+/** Strict mode: the plans whose authorisation is now inside a checkpoint may run, if nothing has stopped them meanwhile. */
+function recordedOrders(event: EventOf<"audit.checkpointed">, state: State, moment: Moment, rules: Rules): Draft[] {
+  return event.data.intents.flatMap(({ incidentId, planHash }) => {
+    const incident = state.incidents[incidentId];
+    const option = incident?.attempt?.option;
+    if (incident?.phase !== "recording" || option?.planHash !== planHash) return [];
+    const turn: Turn = { incident, state, moment, rules };
+    return [stopOf(turn) ?? order(option, turn)];
+  });
 }
 
 function order(option: RepairOption, turn: Turn): Draft {
@@ -241,6 +268,8 @@ function deadlinePassed(event: EventOf<"deadline.passed">, turn: Turn): Draft[] 
       return [escalation(incident, "no_proposal", "Surgeon proposed nothing in time.")];
     case "approval":
       return [escalation(incident, "approval_expired", "Nobody answered in time; the plan is void.")];
+    case "record":
+      return [escalation(incident, "intent_not_recorded", "Scribe did not say in time that the plan is on record.")];
     case "action":
       return [escalation(incident, "action_silent", "Surgeon did not say how the action ended.")];
     case "verification":

@@ -1,4 +1,4 @@
-import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { DataOf, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Candidate, MemoryMatch, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import { emptyLedger, evolveAutonomy, type AutonomyLedger } from "@omega/shared/policy/autonomy.ts";
 import type { PolicySet } from "@omega/shared/policy/policy-set.ts";
@@ -12,6 +12,7 @@ export type Awaited =
   | "diagnosis"
   | "proposal"
   | "approval"
+  | "record"
   | "action"
   | "verification"
   | "undo";
@@ -30,7 +31,15 @@ export interface Attempt {
   readonly endedAt?: number;
 }
 
-export type Phase = "gathering" | "planning" | "asking" | "acting" | "verifying" | "undoing" | "escalated";
+export type Phase =
+  | "gathering"
+  | "planning"
+  | "asking"
+  | "recording"
+  | "acting"
+  | "verifying"
+  | "undoing"
+  | "escalated";
 
 export interface Incident {
   readonly id: string;
@@ -62,12 +71,20 @@ export interface Incident {
   readonly tried: readonly string[];
 }
 
+export interface AuditAlarm {
+  readonly id: string;
+  readonly code: DataOf<"audit.alarmed">["code"];
+  readonly says: string;
+}
+
 export interface State {
   readonly incidents: Readonly<Record<string, Incident>>;
   /** Which incident an uncleared signal belongs to. */
   readonly signals: Readonly<Record<string, string>>;
   /** The press that froze everything, until a person resumes. */
   readonly frozenBy?: string;
+  /** Alarms of the audit log that stand: what is done now might never be provable, so nothing is. */
+  readonly auditAlarms: readonly AuditAlarm[];
   /** Orders that still count against a budget. */
   readonly orders: readonly CountedOrder[];
   /** The policies in force, as the stream had them; without any, nothing is permitted. */
@@ -75,7 +92,9 @@ export interface State {
   readonly autonomy: AutonomyLedger;
 }
 
-export const initialState: State = { incidents: {}, signals: {}, orders: [], autonomy: emptyLedger };
+export const initialState: State = { incidents: {}, signals: {}, auditAlarms: [], orders: [], autonomy: emptyLedger };
+
+const alarmsKept = 64;
 
 /** Folds one event. Pure; whoever folds the same stream with the same rules has the same state. */
 export function evolveBy(rules: Rules): (state: State, event: OmegaEvent, storedAt: number) => State {
@@ -90,6 +109,10 @@ function evolveRest(state: State, event: OmegaEvent, at: number, rules: Rules): 
   switch (event.type) {
     case "policy.loaded":
       return { ...state, policies: event.data };
+    case "audit.alarmed":
+    case "audit.acknowledged":
+    case "audit.checkpointed":
+      return { ...state, auditAlarms: alarmsAfter(state.auditAlarms, event) };
     case "control.panic-pressed":
       return { ...state, frozenBy: event.id };
     case "control.resumed": {
@@ -127,6 +150,23 @@ function counted(event: EventOf<"action.ordered">, state: State, at: number): Co
     instances: radius?.instances ?? 0,
     ...(radius?.ofInstances === undefined ? {} : { ofInstances: radius.ofInstances }),
   };
+}
+
+/** A person ends an alarm about the past; that the log can't be written ends with the next checkpoint. */
+function alarmsAfter(
+  alarms: readonly AuditAlarm[],
+  event: EventOf<"audit.alarmed"> | EventOf<"audit.acknowledged"> | EventOf<"audit.checkpointed">,
+): readonly AuditAlarm[] {
+  switch (event.type) {
+    case "audit.alarmed": {
+      const { code, says, stopsActions } = event.data;
+      return stopsActions ? [...alarms, { id: event.id, code, says }].slice(-alarmsKept) : alarms;
+    }
+    case "audit.acknowledged":
+      return alarms.filter(({ id }) => id !== event.data.alarmId);
+    case "audit.checkpointed":
+      return alarms.filter(({ code }) => code !== "log_unwritable");
+  }
 }
 
 function open(state: State, event: EventOf<"incident.opened">, at: number, rules: Rules): State {
@@ -218,11 +258,12 @@ function evolveIncident(incident: Incident, event: OmegaEvent, at: number, rules
       const asked = { optionId, planHash, expiresAt: Date.parse(expiresAt) };
       return enter("asking", "approval", waits.approvalMs, { ...attemptOf(incident, optionId), asked });
     }
-    case "remediation.authorized":
-      return answered("approval", {
-        ...attemptOf(incident, event.data.optionId),
-        answered: answeredBy(event, incident),
-      });
+    case "remediation.authorized": {
+      const authorised = { ...attemptOf(incident, event.data.optionId), answered: answeredBy(event, incident) };
+      return rules.audit.strict
+        ? enter("recording", "record", waits.recordMs, authorised)
+        : answered("approval", authorised);
+    }
     case "remediation.denied": {
       const denied = incident.options.find((option) => option.optionId === event.data.optionId);
       return answered("approval", {

@@ -1,5 +1,6 @@
 import { agentConfigSchema } from "@omega/shared/agent-config.ts";
 import { z } from "zod";
+import { auditConfigSchema } from "./audit/config.ts";
 
 /** Scribe's config file: infra/config/scribe.yaml. */
 export const scribeConfigSchema = agentConfigSchema.extend({
@@ -9,5 +10,6 @@ export const scribeConfigSchema = agentConfigSchema.extend({
       folder: z.string().min(1).default(".omega/postmortems"),
     })
     .prefault({}),
+  audit: auditConfigSchema.prefault({}),
 });
 export type ScribeConfig = z.infer<typeof scribeConfigSchema>;

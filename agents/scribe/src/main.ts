@@ -1,7 +1,10 @@
 import { runAgentProcess } from "@omega/shared/agent-process.ts";
 import { systemClock } from "@omega/shared/clock.ts";
+import { loadLogSigner } from "@omega/shared/audit/log-key.ts";
 import { FolderShelf } from "./adapters/folder-shelf.ts";
 import { StructuralMemory } from "./adapters/structural-memory.ts";
+import { keepAuditLog } from "./audit/audit-log.ts";
+import { Witnesses } from "./audit/witnesses.ts";
 import { scribeConfigSchema } from "./config.ts";
 import { decide } from "./decide.ts";
 import { handler } from "./handle.ts";
@@ -13,7 +16,13 @@ await runAgentProcess({
   role: "scribe",
   version,
   configSchema: scribeConfigSchema,
-  compose({ config, log }) {
+  compose({ config, log, bus, keyring, instance, signal }) {
+    const signer = loadLogSigner(config.keys, config.audit.origin);
+    const witnesses = Witnesses.fromPolicyFile(config.audit, systemClock, log);
+    if (!signer.ok || !witnesses.ok) {
+      for (const outcome of [signer, witnesses]) if (!outcome.ok) process.stderr.write(`${outcome.failure.message}\n`);
+      return Promise.resolve(undefined);
+    }
     const perform = handler({
       memory: new StructuralMemory(),
       shelf: new FolderShelf(config.postmortems.folder),
@@ -33,6 +42,21 @@ await runAgentProcess({
         decide,
         perform,
       },
+      beside: (agent) =>
+        keepAuditLog(
+          {
+            bus,
+            clock: systemClock,
+            logger: log,
+            keyring,
+            instance,
+            config: config.audit,
+            signer: signer.value,
+            witnesses: witnesses.value,
+            say: (draft, causeId) => agent.say(draft, causeId),
+          },
+          signal,
+        ),
     });
   },
 });

@@ -12,7 +12,11 @@ type OutsideIncidents =
   | "agent.faulted"
   | "policy.loaded"
   | "policy.refused"
-  | "autonomy.set";
+  | "autonomy.set"
+  | "audit.checkpointed"
+  | "audit.alarmed"
+  | "audit.acknowledged"
+  | "audit.erased";
 
 /** An incident as its own events tell it, oldest first; the first one is always `incident.opened`. */
 export interface IncidentRecord {
@@ -55,7 +59,7 @@ export function evolve(state: State, event: OmegaEvent): State {
 }
 
 function belongs(event: OmegaEvent): event is IncidentEvent {
-  return !/^(signal|control|agent|policy|autonomy)\./.test(event.type) && event.type !== "postmortem.written";
+  return !/^(signal|control|agent|policy|autonomy|audit)\./.test(event.type) && event.type !== "postmortem.written";
 }
 
 function opened(state: State, event: EventOf<"incident.opened">, id: string): State {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { EventOf } from "@omega/bus-schemas/catalogue.ts";
+import { standingAlarms } from "../audit/deeds.ts";
 import type { BusSession } from "../bus-session.ts";
 import { counted, duration } from "../durations.ts";
 import { exitCode } from "../exit-code.ts";
@@ -40,6 +41,7 @@ async function status(context: CommandContext, session: BusSession, options: Bus
   });
   const control = events.findLast(({ type }) => type.startsWith("control."));
   const frozen = control !== undefined && control.type !== "control.resumed";
+  const alarms = standingAlarms(events);
   const open = [...incidentsIn(recorded).values()].filter(
     ({ status: is }) => is === "open" || is === "awaiting approval",
   );
@@ -48,13 +50,22 @@ async function status(context: CommandContext, session: BusSession, options: Bus
   if (options.json === true) {
     const incidents = open.map(({ id, title, status: is }) => ({ id, title, status: is }));
     context.say(
-      JSON.stringify({ bus: session.url, events: lastSeq, refused: session.refused, agents, frozen, open: incidents }),
+      JSON.stringify({
+        bus: session.url,
+        events: lastSeq,
+        refused: session.refused,
+        agents,
+        frozen,
+        auditAlarms: alarms.length,
+        open: incidents,
+      }),
     );
     return code;
   }
   const { paint, say, clock } = context;
   say(`bus      ${session.url}, ${counted(lastSeq, "event")} on the stream`);
   say(`control  ${frozen ? paint("bad", "FROZEN: nothing is started until omega resume") : paint("good", "acting")}`);
+  for (const { data } of alarms) say(`audit    ${paint("bad", printable(data.says))}  omega audit acknowledge`);
   say("");
   const rows = agents.map(({ agent, pid, up, since, version }) => [
     agent,
