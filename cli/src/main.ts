@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { addApprovals } from "./commands/approve.ts";
 import { addAutonomy } from "./commands/autonomy.ts";
 import { addDemo } from "./commands/demo.ts";
+import { addDiagnose } from "./commands/diagnose.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
 import { addPolicy } from "./commands/policy.ts";
@@ -27,6 +28,7 @@ addIncidents(program);
 addApprovals(program);
 addPolicy(program);
 addAutonomy(program);
+addDiagnose(program);
 addReplay(program);
 addEvents(program);
 
