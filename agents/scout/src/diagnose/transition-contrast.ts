@@ -44,7 +44,7 @@ const pValueMax = 0.05;
 const tracesMax = 4_000;
 /** A step taken in this part of the cases or more was usual. */
 const usualFrom = 0.1;
-const usualWeight = 0.05;
+const usualWeight = 0.01;
 const endWeight = 0.3;
 
 interface Step {
@@ -136,7 +136,9 @@ export class TransitionContrast {
         const missing = broken.get(point);
         return missing !== undefined && next.key !== missing.expected && rose(point, next.key);
       });
-      const first = gone.find(({ point, next }) => novelty(point, next.key) > usualWeight) ?? gone[0];
+      // Beside a step never taken before, one that other traffic may explain is not where it began.
+      const most = gone.reduce((top, { point, next }) => Math.max(top, novelty(point, next.key)), 0);
+      const first = gone.find(({ point, next }) => novelty(point, next.key) >= most / 2);
       const missing = first === undefined ? undefined : broken.get(first.point);
       if (first === undefined || missing === undefined) continue;
       missing.first.push(traceId);
