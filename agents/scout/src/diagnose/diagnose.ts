@@ -160,6 +160,10 @@ const conclusion = (top: Candidate | undefined, seen: Survey): Pick<Diagnosis, "
   return { verdict: "inconclusive", says: `No cause is likely enough; the best guess is: ${sentenceOf(top)}` };
 };
 
+/** The traces that a candidate's evidence refers to. */
+const tracesIn = (candidate: Candidate | undefined): string[] =>
+  (candidate?.evidence ?? []).flatMap(({ ref }) => /^trace:([0-9a-f]{32})/.exec(ref)?.[1] ?? []);
+
 /**
  * Finds what most likely makes the affected requests fail or slow, by traces since the onset against those before it. Reads
  * only the window, so the same window gives the same answer. Linear in the spans held.
@@ -184,11 +188,11 @@ export const diagnose = (window: TelemetryWindow, request: DiagnoseRequest): Dia
   });
   const candidates = ranked(withChanges(suspects, request.changes ?? [], request.onsetMs));
   const top = candidates[0];
-  const explained = found.find(
+  const explained = [...found, ...steps].find(
     ({ suspect }) => suspect.service === top?.service && suspect.operation === top.operation,
   );
-  const traceIds =
-    explained?.traceIds ?? shifts.flatMap((shift) => (shift.longest === undefined ? [] : [shift.longest.traceId]));
+  const slowest = shifts.flatMap((shift) => (shift.longest === undefined ? [] : [shift.longest.traceId]));
+  const traceIds = explained?.traceIds ?? [...slowest, ...tracesIn(top)];
   return {
     onsetMs: request.onsetMs,
     ...conclusion(top, seen),

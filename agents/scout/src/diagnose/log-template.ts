@@ -47,7 +47,7 @@ export class Statements {
   of(log: LogRecord): Statement {
     const { service } = log.resource;
     const code = codeOf(log.attributes);
-    if (code?.line !== undefined) {
+    if (code?.line !== undefined && Number.isInteger(code.line) && code.line > 0) {
       const key = `${service}\n${code.file}:${code.line}`;
       const known = this.#known.get(key);
       if (known !== undefined) return known;

@@ -111,7 +111,7 @@ export const resourceSuspects = (
     const felt = slow.has(best.service) ? 1 : usedUp ? usedUpUnfelt : unfelt;
     const evidence = of.slice(0, 4).map(({ series, was, is, z }) => ({
       kind: "metric" as const,
-      ref: `metric:${series.name}@${series.instance === "" ? series.service : series.instance}`,
+      ref: `metric:${series.name}@${series.instance === "" ? series.service : series.instance}`.slice(0, 512),
       says: `${series.name} of ${series.service} rose from ${valueText(was, series)} to ${valueText(is, series)} (robust z ${z.toFixed(0)}).`,
     }));
     const confidence = 0.95 * best.strength * felt;
