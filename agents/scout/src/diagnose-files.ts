@@ -4,6 +4,7 @@ import type { Outcome } from "@omega/shared/outcome.ts";
 import { readChanges } from "./diagnose/change-list.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
+import { surest } from "./diagnose/onset-cut.ts";
 import { Engine } from "./engine.ts";
 import { Harvest } from "./intake/harvest.ts";
 import { readTelemetry } from "./intake/otlp-files.ts";
@@ -65,19 +66,23 @@ export const diagnoseFiles = async (files: FilesToDiagnose, nowMs: () => number)
   // With a baseline apart the whole recording is of the incident.
   const onsetMs = files.onsetMs ?? signalled ?? (baselineDir === undefined ? undefined : firstMs);
   if (onsetMs === undefined) return ok(nothingUnusual(firstMs, incident.value, Math.round(nowMs() - startedMs)));
-  const found = diagnose(engine.window, {
-    onsetMs,
-    nowMs: Math.min(lastMs + 1, files.untilMs ?? Number.POSITIVE_INFINITY),
-    affected: [],
-    sourceRoots,
-    changes: changes.value,
-    lookBackMs: Number.POSITIVE_INFINITY,
-    // An onset told by a person may be late: with a baseline apart, nothing near it has to be taken as normal.
-    ...(baselineDir === undefined ? {} : { normalUntilMs: firstMs }),
-  });
+  const untilMs = Math.min(lastMs + 1, files.untilMs ?? Number.POSITIVE_INFINITY);
+  const from = (sinceMs: number): Diagnosis =>
+    diagnose(engine.window, {
+      onsetMs: sinceMs,
+      nowMs: untilMs,
+      affected: [],
+      sourceRoots,
+      changes: changes.value,
+      lookBackMs: Number.POSITIVE_INFINITY,
+      // An onset told by a person may be late: with a baseline apart, nothing near it has to be taken as normal.
+      ...(baselineDir === undefined ? {} : { normalUntilMs: firstMs }),
+    });
+  // And it may be early. Without a baseline apart, what lies between a wrong cut and the onset would count as normal.
+  const found = baselineDir === undefined ? from(onsetMs) : surest(onsetMs, untilMs, from);
   const { verdict, candidates, blastRadius, traceIds, says } = found;
   const tookMs = Math.round(nowMs() - startedMs);
-  return ok({ onset: timeText(onsetMs), verdict, candidates, blastRadius, traceIds, says, tookMs });
+  return ok({ onset: timeText(found.onsetMs), verdict, candidates, blastRadius, traceIds, says, tookMs });
 };
 
 const nothingUnusual = (firstMs: number, recording: Harvest, tookMs: number): FileDiagnosis => ({
