@@ -43,7 +43,7 @@ export const fuse = ({ errors, transitions, resources, network, latency }: Findi
 
 const confidenceMin = 0.02;
 /** The weight of "none of these": what chance brings up in telemetry without a fault. */
-const noneWeight = 0.1;
+const noneWeight = 0.15;
 
 /**
  * Without a failing request the evidence is a set of rivals, each weak by itself. What counts is how far one stands out, from the
