@@ -4,7 +4,7 @@
  *     export const about = "signal to order, as a ratio to raw JetStream round trips";
  *     export async function run(report: Report): Promise<BenchResult> { ... }
  */
-export type BenchModule = { about: string; run(report: Report): Promise<BenchResult> };
+export type BenchModule = { about: string; run(report: Report): Promise<BenchResult | BenchSkipped> };
 
 /** Tells a person how far it is. With `--json` these lines are silent. */
 export type Report = (line: string) => void;
@@ -22,3 +22,6 @@ export type BenchResult = {
   ratio: number;
   [extra: string]: unknown;
 };
+
+/** It could not run here; `skipped` says what is missing and where it was looked for. */
+export type BenchSkipped = { name: string; skipped: string };

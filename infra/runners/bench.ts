@@ -7,6 +7,7 @@ export const benches = (root: string): Catalogue => ({
   what: "bench",
   folder: join(root, "bench"),
   verdict: (result) => {
+    if (typeof result["skipped"] === "string") return undefined;
     if (typeof result["unit"] !== "string") return "its result needs a unit";
     return notNumbers(result, ["figure", "floor", "ratio"]);
   },

@@ -66,6 +66,7 @@ export class Engine {
       if (operation !== undefined) this.detector.observe(operation, span, nowMs);
     }
     for (const log of harvest.logs) this.window.addLog(log, nowMs);
+    for (const point of harvest.points) this.window.metrics.add(point);
   }
 
   /** Call it about every half second: judges every operation and lets go of what is too old. */

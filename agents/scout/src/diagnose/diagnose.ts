@@ -10,7 +10,13 @@ import type { ErrorOrigin } from "./error-origin.ts";
 import { Callees, errorSuspects, placeOf } from "./error-suspects.ts";
 import { LatencyContrast } from "./exclusive-latency.ts";
 import type { LatencyShift } from "./exclusive-latency.ts";
+import { fuse } from "./fusion.ts";
+import { NetworkGap } from "./network-gap.ts";
+import { resourceSuspects } from "./resources.ts";
+import { TransitionContrast } from "./transition-contrast.ts";
 import { weighed } from "./change-evidence.ts";
+import { withChanges } from "./change-list.ts";
+import type { Change } from "./change-list.ts";
 
 export interface DiagnoseRequest {
   readonly onsetMs: number;
@@ -21,6 +27,10 @@ export interface DiagnoseRequest {
   readonly sourceRoots: readonly string[];
   /** How far before the onset telemetry is taken as normal; ten minutes unless told. */
   readonly lookBackMs?: number;
+  /** Until when telemetry is normal; until the onset unless told. What lies between the two counts as neither. */
+  readonly normalUntilMs?: number;
+  /** What was deployed, configured or switched, where it is known. */
+  readonly changes?: readonly Change[];
 }
 
 /** A trace begins a little before the request inside it that set the onset. */
@@ -36,6 +46,8 @@ interface Survey {
   readonly handled: HandledCalls;
   readonly callees: Callees;
   readonly latency: LatencyContrast;
+  readonly transitions: TransitionContrast;
+  readonly network: NetworkGap;
   /** Failing requests to explain, with their traces. */
   readonly failing: { trace: Trace; start: SpanNode }[];
   /** Traces since the onset that were looked at. */
@@ -56,6 +68,8 @@ const survey = (window: TelemetryWindow, request: DiagnoseRequest, affected: rea
     handled: new HandledCalls(),
     callees: new Callees(),
     latency: new LatencyContrast(),
+    transitions: new TransitionContrast(),
+    network: new NetworkGap(),
     failing: [],
     requests: 0,
     services: new Set(),
@@ -65,10 +79,15 @@ const survey = (window: TelemetryWindow, request: DiagnoseRequest, affected: rea
     affected.length === 0
       ? node.parent === undefined
       : affected.some(({ service, name }) => node.span.resource.service === service && operationOf(node.span) === name);
+  const normalUntilMs = Math.min(sinceMs, request.normalUntilMs ?? sinceMs);
   for (const trace of window.traces(request.onsetMs - lookBackOf(request), request.nowMs)) {
+    const beganMs = trace.roots[0]?.startMs ?? 0;
+    if (beganMs >= request.nowMs || (beganMs >= normalUntilMs && beganMs < sinceMs)) continue;
     of.handled.learn(trace);
     for (const node of depthFirst(trace.roots)) of.callees.learn(node);
-    const when = (trace.roots[0]?.startMs ?? 0) < sinceMs ? "before" : "after";
+    const when = beganMs < sinceMs ? "before" : "after";
+    of.transitions.learn(trace, when);
+    of.network.learn(trace, when);
     if (when === "after") of.requests += 1;
     const entries = [...depthFirst(trace.roots)].filter((node) => isEntry(node.span) && isAffected(node));
     for (const entry of entries) if (!failed(entry.span)) of.latency.add(trace.traceId, entry, when);
@@ -84,7 +103,7 @@ const survey = (window: TelemetryWindow, request: DiagnoseRequest, affected: rea
   return of;
 };
 
-const latencySuspect = (shift: LatencyShift, scale: number): Suspect => {
+const latencySuspect = (shift: LatencyShift): Suspect => {
   const { service, operation, kind, peer, longest } = shift;
   const whose = peer === undefined ? "" : ` (to ${peer})`;
   const says =
@@ -96,7 +115,7 @@ const latencySuspect = (shift: LatencyShift, scale: number): Suspect => {
     service,
     kind,
     operation,
-    confidence: scale * Math.min(0.95, shift.share) * (1 - Math.exp(-shift.z / 4)),
+    confidence: Math.min(0.95, shift.share) * (1 - Math.exp(-shift.z / 4)),
     evidence: [{ kind: "span", ref, says }],
   };
 };
@@ -118,8 +137,11 @@ const sentenceOf = (top: Candidate): string => {
   const who = top.version === undefined ? top.service : `${top.service} ${top.version}`;
   const place = placeOf(top.location);
   const name = top.location?.function === undefined ? "" : ` (${top.location.function})`;
-  const error = top.errorType ?? "an error";
   const fine = top.healthyVersion === undefined ? "" : `; ${top.healthyVersion} does not`;
+  const { lastSeen, expectedNext } = top.location ?? {};
+  if (lastSeen !== undefined && expectedNext !== undefined)
+    return `${who} no longer gets from "${lastSeen}" to "${expectedNext}"${fine}.`;
+  const error = top.errorType ?? "an error";
   if (place !== undefined) return `${who} throws ${error} at ${place}${name}${fine}.`;
   const operation = top.operation === undefined ? "" : ` in ${top.operation}`;
   return `${who}: ${top.kind === "error" ? error : top.kind}${operation}${fine}.`;
@@ -138,6 +160,10 @@ const conclusion = (top: Candidate | undefined, seen: Survey): Pick<Diagnosis, "
   return { verdict: "inconclusive", says: `No cause is likely enough; the best guess is: ${sentenceOf(top)}` };
 };
 
+/** The traces that a candidate's evidence refers to. */
+const tracesIn = (candidate: Candidate | undefined): string[] =>
+  (candidate?.evidence ?? []).flatMap(({ ref }) => /^trace:([0-9a-f]{32})/.exec(ref)?.[1] ?? []);
+
 /**
  * Finds what most likely makes the affected requests fail or slow, by traces since the onset against those before it. Reads
  * only the window, so the same window gives the same answer. Linear in the spans held.
@@ -150,18 +176,23 @@ export const diagnose = (window: TelemetryWindow, request: DiagnoseRequest): Dia
   const origins: ErrorOrigin[] = failing.flatMap(({ trace, start }) => errorOrigins(trace, start, seen.handled));
   const found = errorSuspects(origins, failing.length, seen.callees, request.sourceRoots);
   const shifts = seen.latency.shifts();
-  const suspects = [
-    ...found.map((suspect) => weighed(suspect, window, request, lookBackOf(request))),
-    // Failing requests often are slow ones too: beside errors a slow-down is the lesser explanation.
-    ...shifts.slice(0, 4).map((shift) => latencySuspect(shift, failing.length === 0 ? 1 : 0.3)),
-  ];
-  const candidates = ranked(suspects);
+  const steps = seen.transitions.suspects();
+  const network = seen.network.suspects();
+  const slow = new Set([...network, ...shifts].map(({ service }) => service));
+  const suspects = fuse({
+    errors: found.map((suspect) => weighed(suspect, window, request, lookBackOf(request))),
+    transitions: steps.map(({ suspect }) => suspect),
+    resources: resourceSuspects(window.metrics, request.onsetMs, request.nowMs, slow),
+    network,
+    latency: shifts.slice(0, 4).map(latencySuspect),
+  });
+  const candidates = ranked(withChanges(suspects, request.changes ?? [], request.onsetMs));
   const top = candidates[0];
-  const explained = found.find(
+  const explained = [...found, ...steps].find(
     ({ suspect }) => suspect.service === top?.service && suspect.operation === top.operation,
   );
-  const traceIds =
-    explained?.traceIds ?? shifts.flatMap((shift) => (shift.longest === undefined ? [] : [shift.longest.traceId]));
+  const slowest = shifts.flatMap((shift) => (shift.longest === undefined ? [] : [shift.longest.traceId]));
+  const traceIds = explained?.traceIds ?? [...slowest, ...tracesIn(top)];
   return {
     onsetMs: request.onsetMs,
     ...conclusion(top, seen),

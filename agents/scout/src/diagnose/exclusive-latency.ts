@@ -54,6 +54,9 @@ interface Entry {
 }
 
 const kindOf = (node: SpanNode): Part["kind"] => {
+  const { service } = node.span.resource;
+  if (node.span.kind !== "producer" && node.children.some((child) => child.span.resource.service !== service))
+    return isDatabaseCall(node.span) ? "dependency" : "network";
   if (node.span.kind !== "client" && node.span.kind !== "producer") return "latency";
   return node.children.length === 0 || isDatabaseCall(node.span) ? "dependency" : "network";
 };

@@ -1,6 +1,7 @@
 import type { LogRecord, Span } from "../telemetry/model.ts";
 import { assemble } from "../telemetry/trace.ts";
 import type { Trace } from "../telemetry/trace.ts";
+import { MetricWindow } from "./metric-window.ts";
 import { OperationLog } from "./operation-log.ts";
 import type { Operation } from "./operation-log.ts";
 
@@ -20,6 +21,9 @@ export const windowLimits: WindowLimits = {
   spansPerTraceMax: 5_000,
   logsPerTraceMax: 1_000,
 };
+
+/** Metrics come once a minute or so: telling normal takes longer than it does with requests. */
+const metricAgeMsMin = 60 * 60_000;
 
 interface Held {
   readonly spans: Map<string, Span>;
@@ -45,6 +49,7 @@ const bytesOf = (item: Span | LogRecord): number => {
  */
 export class TelemetryWindow {
   readonly operations: OperationLog;
+  readonly metrics: MetricWindow;
   readonly #limits: WindowLimits;
   readonly #held = new Map<string, Held>();
   /** Trace ids from `#head` on, oldest first. A Map's own order would do, but finding its first entry passes all deleted ones. */
@@ -58,6 +63,7 @@ export class TelemetryWindow {
   constructor(limits: Partial<WindowLimits> = {}) {
     this.#limits = { ...windowLimits, ...limits };
     this.operations = new OperationLog(this.#limits.ageMsMax);
+    this.metrics = new MetricWindow(Math.max(metricAgeMsMin, this.#limits.ageMsMax));
   }
 
   get size(): { traces: number; spans: number; bytes: number } {
@@ -123,6 +129,7 @@ export class TelemetryWindow {
   /** Lets go of what is older than the window. Call it every second or so. */
   expire(nowMs: number): void {
     this.operations.expire(nowMs);
+    this.metrics.expire(nowMs);
     const beforeMs = nowMs - this.#limits.ageMsMax;
     for (;;) {
       const oldest = this.#held.get(this.#order[this.#head] ?? "");
