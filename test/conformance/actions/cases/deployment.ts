@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../../../agents/surgeon/src/kubernetes/json-pointer.ts";
-import { deploymentOf, deployments, imagePatch, settled, type ActionCase } from "../action-case.ts";
+import { deploymentOf, deployments, imagePatch, isSettled, settled, type ActionCase } from "../action-case.ts";
 import { namespace, type Cluster } from "../cluster.ts";
 
 const object = (name: string): string => `${deployments}/${name}`;
@@ -29,6 +29,7 @@ function onDeployment(
       return { namespace, name, ...params };
     },
     object,
+    ended: isSettled,
     foreignChange: (cluster, name) => cluster.patch(object(name), foreign),
   };
 }
