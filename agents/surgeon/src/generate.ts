@@ -1,12 +1,15 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Permission } from "@omega/shared/action.ts";
 import { z } from "zod";
 import { loadActions, type AnyAction } from "./actions/registry.ts";
+import { rbacManifests, surgeonRoles } from "./rbac.ts";
 
-// Writes docs/actions.md from the actions' own traits and schemas; with --check it writes nothing and fails when the file is stale.
+// Writes docs/actions.md and the RBAC manifests from the actions' own traits and schemas; with --check it writes nothing and fails when
+// one of them is stale.
 
-const documentPath = fileURLToPath(new URL("../../../docs/actions.md", import.meta.url));
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 const undoneHow = {
   exact: "exactly",
@@ -45,11 +48,25 @@ function permissionText({ apiGroup, resource, verbs }: Permission): string {
   return `${apiGroup === "" ? "core" : apiGroup}/${resource}: ${verbs.join(", ")}`;
 }
 
+/** Everything that is generated from the actions: texts by their paths below the root of the repository. */
+export function generated(actions: readonly AnyAction[]): Map<string, string> {
+  const manifests = [...rbacManifests(surgeonRoles(actions))];
+  return new Map([
+    ["docs/actions.md", actionsDocument(actions)],
+    ...manifests.map(([name, text]): [string, string] => [`infra/kubernetes/rbac/${name}`, text]),
+  ]);
+}
+
 if (import.meta.main) {
-  const text = actionsDocument([...(await loadActions()).values()]);
-  const stale = !existsSync(documentPath) || readFileSync(documentPath, "utf8") !== text;
   const check = process.argv.includes("--check");
-  if (stale && !check) writeFileSync(documentPath, text);
-  if (stale) process.stdout.write(`${check ? "stale" : "wrote"} ${documentPath}\n`);
-  process.exitCode = check && stale ? 1 : 0;
+  for (const [name, text] of generated([...(await loadActions()).values()])) {
+    const path = join(root, name);
+    if (existsSync(path) && readFileSync(path, "utf8") === text) continue;
+    if (check) process.exitCode = 1;
+    else {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }
+    process.stdout.write(`${check ? "stale" : "wrote"} ${path}\n`);
+  }
 }

@@ -172,7 +172,7 @@ function identityPromises(bench: Bench, promise: Promising): void {
   });
 }
 
-interface Planned {
+export interface Planned {
   readonly name: string;
   /** What was asked for, as the action's schema gives it. */
   readonly params: unknown;
