@@ -3,6 +3,7 @@ import type { Decision, Moment } from "@omega/shared/agent.ts";
 import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import { timeText } from "@omega/shared/clock.ts";
 import { fail, ok, type Failure, type FailureKind, type Outcome } from "@omega/shared/outcome.ts";
+import { mayStart } from "./approvals.ts";
 import type { Registry } from "./actions/registry.ts";
 import { sameJson } from "./kubernetes/json-pointer.ts";
 import { isPersons, type KnownAction, type State } from "./state.ts";
@@ -89,7 +90,7 @@ function admitted(event: EventOf<"action.ordered">, state: State, moment: Moment
   if (action === undefined) return fail("terminal", "action_unknown", `No action ${data.actionType} is installed.`);
   const plan = action.planSchema.safeParse(data.plan);
   if (!plan.success) return fail("terminal", "plan_unreadable", `The plan is no plan of ${data.actionType}.`);
-  return ok();
+  return mayStart(state.approvals, { ...data, incidentId: event.incidentid ?? "" }, moment.now);
 }
 
 function onStarted(event: EventOf<"action.started">, state: State, moment: Moment): Decision<Effect> {
@@ -113,8 +114,11 @@ function stoppedBefore(action: KnownAction, state: State, moment: Moment): Failu
       "It had started when the panic button was pressed; it is not resumed.",
     );
   }
-  if (action.undo === "none") return undefined;
-  return failure("unknown", "taken_back", "It is being taken back, or was, before its execution was known to end.");
+  if (action.undo !== "none") {
+    return failure("unknown", "taken_back", "It is being taken back, or was, before its execution was known to end.");
+  }
+  // Of two orders by one approval, only the first to start has it.
+  return action.refusal;
 }
 
 function neverBegins(action: KnownAction | undefined): { ok: false; failure: Failure } | undefined {
