@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addActions } from "./commands/actions.ts";
 import { addApprovals } from "./commands/approve.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEvents } from "./commands/events.ts";
@@ -23,6 +24,7 @@ addDemo(program);
 addStatus(program);
 addIncidents(program);
 addApprovals(program);
+addActions(program);
 addReplay(program);
 addEvents(program);
 

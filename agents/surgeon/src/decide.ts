@@ -2,7 +2,7 @@ import type { Draft, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts
 import type { Decision, Moment } from "@omega/shared/agent.ts";
 import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import { timeText } from "@omega/shared/clock.ts";
-import { fail, ok, type Failure, type FailureKind, type Outcome } from "@omega/shared/outcome.ts";
+import { fail, type Failure, type FailureKind, type Outcome } from "@omega/shared/outcome.ts";
 import { mayStart } from "./approvals.ts";
 import type { Registry } from "./actions/registry.ts";
 import { sameJson } from "./kubernetes/json-pointer.ts";

@@ -1,7 +1,7 @@
 import { runAgentProcess } from "@omega/shared/agent-process.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 import { loadActions } from "./actions/registry.ts";
-import { KubernetesClient } from "./adapters/kubernetes-client.ts";
+import { openClients } from "./clients.ts";
 import { surgeonConfigSchema } from "./config.ts";
 import { decide, type Effect } from "./decide.ts";
 import { Handler } from "./handle.ts";
@@ -17,12 +17,12 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
   configSchema: surgeonConfigSchema,
   async compose({ config, log, signal }) {
     const registry = await loadActions();
-    const kubernetes = new KubernetesClient({ ...config.kubernetes, callDeadlineMs: config.deadlines.callMs });
+    const { clients, close } = openClients(config);
     const instance = `surgeon-${process.pid}`;
     const history = new SettingsHistory();
     const handler = new Handler({
       registry,
-      clients: { kubernetes },
+      clients,
       clock: systemClock,
       log,
       namespaces: config.namespaces,
@@ -45,7 +45,7 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
       },
       started: () => {
         void watchSettings({
-          api: kubernetes,
+          api: clients.kubernetes,
           namespaces: config.namespaces,
           history,
           clock: systemClock,
@@ -54,7 +54,7 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
         });
         return Promise.resolve();
       },
-      stopped: () => Promise.resolve(kubernetes.close()),
+      stopped: () => Promise.resolve(close()),
     };
   },
 });

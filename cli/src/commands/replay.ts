@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -8,6 +7,7 @@ import { busUrl } from "../bus-session.ts";
 import { counted } from "../durations.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
 import { installation } from "../home.ts";
+import { jsonIn, runNode } from "../run-node.ts";
 import { printable } from "../terminal.ts";
 import { commandContext, type BusOptions, type CommandContext } from "./context.ts";
 import { exportLines } from "./events.ts";
@@ -109,30 +109,4 @@ async function replayFile(context: CommandContext, file: string, options: Replay
   for (const { seq, type, kind, incidentId } of differing)
     say(`  seq ${seq}  ${printable(type)}  ${incidentId ?? ""}  ${words[kind]}`);
   return code;
-}
-
-function runNode(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolveRun, reject) => {
-    const child = spawn(process.execPath, [...args], { stdio: ["ignore", "pipe", "pipe"] });
-    const out: Buffer[] = [];
-    const errors: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
-    child.once("error", reject);
-    child.once("close", (code) =>
-      resolveRun({
-        code: code ?? exitCode.failed,
-        stdout: Buffer.concat(out).toString(),
-        stderr: Buffer.concat(errors).toString(),
-      }),
-    );
-  });
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
