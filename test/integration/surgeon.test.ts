@@ -121,8 +121,9 @@ class Theatre {
   }
 
   /** A deployment whose version 1.5.0 fails and 1.4.0 did not; the options for it. */
-  async propose(name: string, replicas: number): Promise<EventOf<"remediation.proposed">> {
+  async propose(name: string, replicas: number, marks: object = {}): Promise<EventOf<"remediation.proposed">> {
     await this.cluster.create(deployments, deploymentOf(name, replicas));
+    await this.cluster.patch(`${deployments}/${name}`, { metadata: marks });
     await settled(this.cluster, name);
     await this.cluster.patch(`${deployments}/${name}`, imagePatch("shop/payments:1.5.0"));
     await settled(this.cluster, name);
@@ -208,6 +209,43 @@ describe("Surgeon on the bus, against a Kubernetes API", () => {
     await theatre.say("coordinator", "undo.ordered", undo, `inc-${name}`);
     await theatre.heard("undo.done", (event) => event.data.actionId === `act-${name}`);
     assert.equal(await theatre.image(name), "shop/payments:1.5.0");
+  });
+
+  it("warns on the card when Argo CD or Flux owns the object", async () => {
+    const owners: Record<string, object> = {
+      "Argo CD": { annotations: { "argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/payments" } },
+      Flux: { labels: { "kustomize.toolkit.fluxcd.io/name": "shop" } },
+    };
+    for (const [owner, marks] of Object.entries(owners)) {
+      const proposed = await theatre.propose(`owned-${owner.slice(0, 4).trim().toLowerCase()}-${unique}`, 0, marks);
+      const warnings = proposed.data.options.map(({ warnings }) => warnings.join());
+      assert.ok(warnings.length > 0);
+      for (const warning of warnings) assert.ok(warning.includes(`${owner} owns Deployment`), warning);
+    }
+    const unowned = await theatre.propose(`unowned-${unique}`, 0);
+    assert.deepEqual(unowned.data.options[0]?.warnings, []);
+  });
+
+  it("does not act on the Coordinator's word alone that a person agreed", async () => {
+    const name = `approved-${unique}`;
+    const proposed = await theatre.propose(name, 0);
+    const option = proposed.data.options[0];
+    assert.ok(option !== undefined);
+    const { optionId, planHash } = option;
+    const expiresAt = timeText(Date.now() + 60_000);
+    const incident = `inc-${name}`;
+    await theatre.say("coordinator", "approval.requested", { optionId, planHash, expiresAt, reasons: [] }, incident);
+    const by = { kind: "person" as const, name: "ada" };
+    await theatre.say("coordinator", "remediation.authorized", { optionId, planHash, by, reasons: [] }, incident);
+    await theatre.order(proposed, `act-${name}-1`);
+    const refused = await theatre.result(`act-${name}-1`);
+    assert.ok(refused.type === "action.failed" && refused.data.failure.code === "approval_missing");
+    await theatre.say("operator", "approval.granted", { optionId, planHash, by: "ada" }, incident);
+    await theatre.order(proposed, `act-${name}-2`);
+    assert.equal((await theatre.result(`act-${name}-2`)).type, "action.succeeded");
+    await theatre.order(proposed, `act-${name}-3`);
+    const again = await theatre.result(`act-${name}-3`);
+    assert.ok(again.type === "action.failed" && again.data.failure.code === "approval_used");
   });
 
   it("finishes an action once after kill -9 in its middle", async () => {
