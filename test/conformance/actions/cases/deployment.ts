@@ -60,6 +60,14 @@ export const deploymentCases: readonly ActionCase[] = [
   ),
   onDeployment("k8s.scale", { replicas: 2 }, { spec: { replicas: 3 } }, undefined, 1),
   onDeployment("k8s.set-image", { container: "main", image: "shop/payments:1.4.2" }, imagePatch("shop/payments:1.6.0")),
+  // Of several pods one goes first.
+  onDeployment(
+    "k8s.set-image",
+    { container: "main", image: "shop/payments:1.4.2" },
+    imagePatch("shop/payments:1.6.0"),
+    undefined,
+    2,
+  ),
   onDeployment(
     "k8s.set-env",
     { container: "proxy", env: { MODE: "lenient", LIMIT: "3" } },
