@@ -7,6 +7,7 @@ import type { KubernetesObject, ObjectRef } from "../agents/surgeon/src/kubernet
 import { rolloutProgress } from "../agents/surgeon/src/kubernetes/rollout.ts";
 import type { KubernetesApi } from "../agents/surgeon/src/ports.ts";
 import { deploymentOf, deployments, settled } from "../test/conformance/actions/action-case.ts";
+import { elsewhere } from "../test/conformance/actions/elsewhere.ts";
 import { Cluster, clusterChoices, namespace } from "../test/conformance/actions/cluster.ts";
 import type { BenchResult, Report } from "./contract.ts";
 
@@ -62,7 +63,7 @@ export async function run(report: Report): Promise<BenchResult> {
 
 async function withSurgeon(action: AnyAction, kubernetes: KubernetesApi, ref: ObjectRef): Promise<void> {
   const context = {
-    clients: { kubernetes },
+    clients: { kubernetes, ...elsewhere },
     clock: systemClock,
     log: createLog("bench", "silent"),
     fieldManager,

@@ -91,6 +91,37 @@ describe("parseEvent", () => {
     });
   }
 
+  it("brings old versions up to the current one, step by step", () => {
+    const definition = defineEvent({
+      type: "agent.started",
+      says: "",
+      scope: "agent",
+      version: 3,
+      saidBy: ["scout"],
+      schema: z.strictObject({ agent: z.string(), startedAtMs: z.number() }),
+      example: { agent: "scout", startedAtMs: 1000 },
+      upcasters: {
+        1: (data) => ({ agent: data, startedAtSeconds: 1 }),
+        2: (data) => {
+          const { agent, startedAtSeconds } = z.object({ agent: z.string(), startedAtSeconds: z.number() }).parse(data);
+          return { agent, startedAtMs: startedAtSeconds * 1000 };
+        },
+      },
+    });
+    const find = (type: string) => (type === definition.type ? definition : undefined);
+    const read = (dataversion: number, data: unknown) =>
+      parseEvent(encode({ ...sampleOf(definition), dataversion, data }), find);
+    const current = read(3, { agent: "scout", startedAtMs: 1000 });
+    assert.ok(current.ok);
+    for (const old of [read(1, "scout"), read(2, { agent: "scout", startedAtSeconds: 1 })]) {
+      assert.ok(old.ok, JSON.stringify(old));
+      assert.deepEqual(old.event.data, current.event.data);
+      assert.notEqual(old.original.dataversion, 3, "the envelope stays as it was signed");
+    }
+    const newer = read(4, {});
+    assert.equal(newer.ok ? "" : newer.failure.code, "unknown_version");
+  });
+
   it("refuses bytes that are not UTF-8", () => {
     const parsed = parseEvent(new Uint8Array([0xff, 0xfe]));
     assert.equal(parsed.ok ? "" : parsed.failure.code, "not_json");

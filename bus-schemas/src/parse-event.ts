@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { definitionOf, type OmegaEvent } from "./catalogue.ts";
+import type { EventDefinition } from "./define-event.ts";
 import { envelopeSchema, type Envelope } from "./envelope.ts";
 
 /** Why bytes are no event. The codes are stable. */
@@ -15,9 +16,12 @@ export type Parsed =
 
 /**
  * Reads one message of the stream: JSON, envelope, known type, upcast to the current version, payload. `original` is the envelope as
- * it was signed. Says nothing of signatures, which need a keyring (shared/src/signing.ts).
+ * it was signed; `find` is the catalogue, unless told. Says nothing of signatures, which need a keyring (shared/src/signing.ts).
  */
-export function parseEvent(bytes: Uint8Array): Parsed {
+export function parseEvent(
+  bytes: Uint8Array,
+  find: (type: string) => EventDefinition | undefined = definitionOf,
+): Parsed {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -30,7 +34,7 @@ export function parseEvent(bytes: Uint8Array): Parsed {
   const envelope = envelopeSchema.safeParse(json);
   if (!envelope.success) return failed("bad_envelope", placesOf(envelope.error));
   const original = envelope.data;
-  const definition = definitionOf(original.type);
+  const definition = find(original.type);
   if (definition === undefined) return failed("unknown_event_type", `No event type '${original.type}' exists.`);
   if (original.dataversion > definition.version) {
     return failed(

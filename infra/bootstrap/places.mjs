@@ -10,4 +10,5 @@ export const state = join(root, ".omega");
 export const stamp = join(state, "setup.json");
 export const toolchain = { source: join(here, "toolchain"), target: join(state, "toolchain") };
 export const pinnedNode = join(root, "node_modules/.bin/node");
+export const launcher = join(root, "node_modules/.bin/omega");
 export const natsServerRecord = join(state, "nats-server.json");

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { root, stamp, toolchain } from "./places.mjs";
+import { launcher, root, stamp, toolchain } from "./places.mjs";
 import { isExecutable } from "./program.mjs";
 
 /** The package.json of every workspace package, by the globs of pnpm-workspace.yaml (`a` or `a/*`). */
@@ -40,7 +40,7 @@ export function readStamp() {
   try {
     const done = JSON.parse(readFileSync(stamp, "utf8"));
     const current = done.fingerprint === fingerprint();
-    const present = [done.node, done.natsServer].every(isExecutable) && existsSync(join(root, "node_modules/.pnpm"));
+    const present = [done.node, done.natsServer, launcher].every(isExecutable);
     return current && present && existsSync(toolchain.target) ? done : undefined;
   } catch {
     return undefined;

@@ -1,8 +1,8 @@
 // The pinned package manager and the pinned Node, both through npm, neither installed globally.
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { pinnedNode, root, toolchain } from "./places.mjs";
+import { launcher, pinnedNode, root, toolchain } from "./places.mjs";
 import { ask, findProgram, lastLines, run } from "./program.mjs";
 import { SetupFailure } from "./steps.mjs";
 import { atLeast } from "./version.mjs";
@@ -54,7 +54,7 @@ export async function installWorkspace() {
   // CI=true keeps pnpm from asking anything, for example whether it may replace another version's node_modules.
   const env = { ...process.env, CI: "true" };
   const { ok, output } = await run(process.execPath, [pnpmEntry, "install", "--frozen-lockfile"], { cwd: root, env });
-  if (ok) return undefined;
+  if (ok) return linkLauncher();
   const advice = /FROZEN|OUTDATED_LOCKFILE/.test(output)
     ? [
         "A package.json and pnpm-lock.yaml disagree: run `.omega/toolchain/node_modules/.bin/pnpm install` and commit the lockfile.",
@@ -65,6 +65,12 @@ export async function installWorkspace() {
     `pnpm could not install the dependencies. It said:\n${lastLines(output)}`,
     advice,
   );
+}
+
+/** Lets `npx omega` find ours from any folder of the clone; outside the root, npx would ask the registry for a package of that name. */
+function linkLauncher() {
+  rmSync(launcher, { force: true });
+  symlinkSync("../../cli/bin/omega.mjs", launcher);
 }
 
 /** The Node that runs the product: the pinned one, or this machine's own where none comes through npm. Returns `{path, version}`. */

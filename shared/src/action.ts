@@ -41,6 +41,11 @@ export interface Action<Params, Plan, Clients> {
   readonly traits: {
     readonly reversible: "exact" | "compensating" | "none";
     readonly risk: "low" | "medium" | "high";
+    /**
+     * What a passed dry-run is worth. `proven` (the default): the target system itself rehearsed the change; `simulated`: only a check
+     * and a look at the state before; `impossible`: only that the target is there. People see it on the card.
+     */
+    readonly dryRun?: "proven" | "simulated" | "impossible";
     readonly permissions: readonly Permission[];
     target(params: Params): Target;
     blastRadius(plan: Plan): BlastRadius;

@@ -30,6 +30,8 @@ export interface Decision<Effect> {
 /** A draft that follows from an event other than the one in hand, such as a deadline. */
 export interface CausedDraft {
   readonly causeId: string;
+  /** The trace that it belongs to, as W3C traceparent. */
+  readonly traceparent?: string | undefined;
   readonly draft: Draft;
 }
 
@@ -57,6 +59,8 @@ export interface AgentDefinition<State, Effect> {
   decide(event: OmegaEvent, state: State, moment: Moment): Decision<Effect>;
   /** Ends with the events to say. A retryable failure brings the message back later; any other parks it. */
   perform(effect: Effect, context: EffectContext<State>): Promise<Outcome<readonly Draft[]>>;
+  /** The trace that the handling of this event belongs to, where it is another than the event's own: an incident is one trace. */
+  traceparentOf?(state: State, event: OmegaEvent): string | undefined;
   /** Time of the next deadline of this state, and what to say when one has passed. */
   nextDeadline?(state: State): number | undefined;
   passedDeadlines?(state: State, now: number): readonly CausedDraft[];
@@ -205,10 +209,10 @@ class AgentLoop<State, Effect> {
     if (this.#bug !== undefined) throw this.#bug;
   }
 
-  async sayFresh(draft: Draft, causeId: string): Promise<Outcome<OmegaEvent>> {
+  async sayFresh(draft: Draft, causeId: string, parent?: string): Promise<Outcome<OmegaEvent>> {
     return await inSpan(
       `say ${draft.type}`,
-      { kind: "producer", parent: undefined, attributes: { "messaging.system": "nats" } },
+      { kind: "producer", parent, attributes: { "messaging.system": "nats" } },
       (traceparent) => this.#say(draft, causeId, traceparent),
     );
   }
@@ -264,7 +268,11 @@ class AgentLoop<State, Effect> {
     };
     const failure = await inSpan(
       `process ${event.type}`,
-      { kind: "consumer", parent: event.traceparent, attributes },
+      {
+        kind: "consumer",
+        parent: this.#definition.traceparentOf?.(this.state, event) ?? event.traceparent,
+        attributes,
+      },
       (traceparent) => this.#answer(event, delivery, { say, perform }, traceparent),
     );
     if (failure === undefined) await delivery.ack();
@@ -370,8 +378,8 @@ class AgentLoop<State, Effect> {
       await clock.sleep(Math.max(0, at - clock.now()), timer.signal);
       while (!timer.signal.aborted) {
         const said: Outcome<OmegaEvent>[] = [];
-        for (const { causeId, draft } of this.#definition.passedDeadlines?.(this.state, clock.now()) ?? []) {
-          said.push(await this.sayFresh(draft, causeId));
+        for (const passed of this.#definition.passedDeadlines?.(this.state, clock.now()) ?? []) {
+          said.push(await this.sayFresh(passed.draft, passed.causeId, passed.traceparent));
         }
         // Once said, the event comes back, is folded, and arms the next deadline.
         if (said.every((outcome) => outcome.ok)) return;

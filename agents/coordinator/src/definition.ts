@@ -2,6 +2,7 @@ import type { AgentDefinition, CausedDraft } from "@omega/shared/agent.ts";
 import { timeText } from "@omega/shared/clock.ts";
 import { ok } from "@omega/shared/outcome.ts";
 import type { Rules } from "./config.ts";
+import { homeOf } from "./incident-life.ts";
 import { decideBy, type NoEffect } from "./decide.ts";
 import { evolveBy, initialState, type State } from "./state.ts";
 
@@ -19,6 +20,10 @@ export function coordinator(rules: Rules): AgentDefinition<State, NoEffect> {
     evolve: evolveBy(rules),
     decide: decideBy(rules),
     perform: () => Promise.resolve(ok([])),
+    traceparentOf: (state, event) => {
+      const home = event.type === "signal.detected" ? homeOf(event, state, Date.parse(event.time), rules) : undefined;
+      return (home ?? state.incidents[event.incidentid ?? ""])?.traceparent;
+    },
     nextDeadline,
     passedDeadlines,
   };
@@ -38,6 +43,7 @@ function passedDeadlines(state: State, now: number): readonly CausedDraft[] {
       .filter((wait) => wait.dueAt <= now)
       .map((wait) => ({
         causeId: wait.causeId,
+        traceparent: incident.traceparent,
         draft: {
           type: "deadline.passed",
           incidentid: incident.id,

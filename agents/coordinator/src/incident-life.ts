@@ -7,6 +7,20 @@ import type { Incident, State } from "./state.ts";
 
 /** How an incident begins and ends: by the signals that open, extend and leave it. */
 
+/** The open incident that a signal joins, if any. */
+export function homeOf(
+  event: EventOf<"signal.detected">,
+  state: State,
+  now: number,
+  rules: Rules,
+): Incident | undefined {
+  const incidents = Object.values(state.incidents).toSorted((one, other) => other.openedAt - one.openedAt);
+  return (
+    incidents.find((incident) => incident.service === event.data.service) ??
+    incidents.find((incident) => now - incident.openedAt <= rules.stormMs)
+  );
+}
+
 /** One storm is one incident: a signal joins the open incident of its service, else the youngest that opened within the storm window. */
 export function openOrExtend(event: EventOf<"signal.detected">, state: State, moment: Moment, rules: Rules): Draft[] {
   const { data } = event;
@@ -20,10 +34,7 @@ export function openOrExtend(event: EventOf<"signal.detected">, state: State, mo
     ...(data.signature === undefined ? {} : { signature: data.signature }),
     says: data.says,
   };
-  const incidents = Object.values(state.incidents).toSorted((one, other) => other.openedAt - one.openedAt);
-  const home =
-    incidents.find((incident) => incident.service === data.service) ??
-    incidents.find((incident) => moment.now - incident.openedAt <= rules.stormMs);
+  const home = homeOf(event, state, moment.now, rules);
   if (home !== undefined) return [{ type: "incident.extended", incidentid: home.id, data: { signal } }];
   const early = data.leadTimeMs === undefined || data.leadTimeMs > rules.leadTimeMaxMs;
   if (data.severity === "warning" && early) return [];

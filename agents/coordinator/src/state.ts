@@ -37,6 +37,8 @@ export interface Incident {
   readonly severity: "warning" | "critical";
   readonly onset: number;
   readonly openedAt: number;
+  /** The trace of its opening, which everything after belongs to. */
+  readonly traceparent?: string | undefined;
   /** Signals of the incident that have not cleared. */
   readonly openSignals: readonly string[];
   readonly waits: readonly Wait[];
@@ -111,6 +113,7 @@ function open(state: State, event: EventOf<"incident.opened">, at: number, rules
     severity,
     onset: Date.parse(onset),
     openedAt: at,
+    traceparent: event.traceparent,
     openSignals: [signal.signalId],
     waits: [
       wait("settling", rules.settleMs),

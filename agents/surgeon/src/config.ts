@@ -1,6 +1,8 @@
 import { agentConfigSchema } from "@omega/shared/agent-config.ts";
 import { z } from "zod";
 import { labelNameSchema } from "./kubernetes/objects.ts";
+import { sshConfigSchema } from "./ssh/ssh-config.ts";
+import { webhookConfigSchema } from "./webhook/webhook-config.ts";
 
 const milliseconds = z.coerce.number().int().min(100).max(3_600_000);
 
@@ -21,6 +23,8 @@ export const surgeonConfigSchema = agentConfigSchema.extend({
       protect: z.array(labelNameSchema).default(["kube-system", "kube-public", "kube-node-lease"]),
     })
     .prefault({}),
+  ssh: sshConfigSchema.prefault({}),
+  webhooks: webhookConfigSchema.prefault({}),
   deadlines: z
     .strictObject({
       /** One call to a target's API. */

@@ -17,10 +17,17 @@ const undoneHow = {
   none: "no",
 } as const satisfies Record<AnyAction["traits"]["reversible"], string>;
 
+const triedHow = {
+  proven: "server-side (`dryRun=All`)",
+  simulated: "a check and a look, no rehearsal",
+  impossible: "only that the target is there",
+} as const satisfies Record<NonNullable<AnyAction["traits"]["dryRun"]>, string>;
+
 export function actionsDocument(actions: readonly AnyAction[]): string {
   const rows = actions.map(({ type, traits }) => {
-    const permissions = traits.permissions.map(permissionText).join("<br>");
-    return `| [\`${type}\`](#${type.replaceAll(".", "")}) | server-side (\`dryRun=All\`) | ${undoneHow[traits.reversible]} | ${traits.risk} | ${permissions} |`;
+    const permissions = traits.permissions.map(permissionText).join("<br>") || "none in Kubernetes";
+    const tried = triedHow[traits.dryRun ?? "proven"];
+    return `| [\`${type}\`](#${type.replaceAll(".", "")}) | ${tried} | ${undoneHow[traits.reversible]} | ${traits.risk} | ${permissions} |`;
   });
   const details = actions.flatMap(({ type, paramsSchema }) => [
     `## ${type}`,

@@ -17,7 +17,7 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
   configSchema: surgeonConfigSchema,
   async compose({ config, log, signal }) {
     const registry = await loadActions();
-    const { clients, close } = openClients(config);
+    const { clients, close } = openClients(config, log, process.env);
     const instance = `surgeon-${process.pid}`;
     const history = new SettingsHistory();
     const handler = new Handler({

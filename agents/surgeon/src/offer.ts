@@ -75,7 +75,7 @@ export async function proveRepair(
   const { action, repair, target, plan, planJson, planHash, blastRadius, warnings } = planned;
   const changes = await action.dryRun(context, plan);
   if (!changes.ok) return changes;
-  const { reversible, risk } = action.traits;
+  const { reversible, risk, dryRun = "proven" } = action.traits;
   return ok({
     optionId: deriveId(incidentId, `${action.type}\n${planHash}`),
     actionType: action.type,
@@ -84,7 +84,7 @@ export async function proveRepair(
     plan: planJson,
     planHash,
     changes: changes.value.slice(0, 256),
-    dryRun: "proven",
+    dryRun,
     reversible,
     risk,
     blastRadius,

@@ -39,11 +39,12 @@ async function plan(
   }
   const params = paramsFromWords(words, action.paramsSchema);
   if (!params.ok) return params;
-  const { clients, close } = openClients(config);
+  const log = createLog("surgeon-plan", "silent");
+  const { clients, close } = openClients(config, log, process.env);
   const context: ActionContext<Clients> = {
     clients,
     clock: systemClock,
-    log: createLog("surgeon-plan", "silent"),
+    log,
     fieldManager: "omega-plan",
     signal: AbortSignal.timeout(config.deadlines.proposeMs),
   };

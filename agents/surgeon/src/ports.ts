@@ -1,6 +1,8 @@
 import type { JsonPatch } from "./kubernetes/json-pointer.ts";
 import type { KubernetesObject, ObjectRef } from "./kubernetes/objects.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
+import type { Ssh } from "./ssh/remote-shell.ts";
+import type { Webhooks } from "./webhook/http-exchange.ts";
 
 export interface WriteOptions {
   readonly fieldManager: string;
@@ -32,4 +34,6 @@ export interface KubernetesApi {
 /** What actions may talk to. */
 export interface Clients {
   readonly kubernetes: KubernetesApi;
+  readonly ssh: Ssh;
+  readonly webhooks: Webhooks;
 }

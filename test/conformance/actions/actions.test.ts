@@ -8,7 +8,7 @@ import { holdsItsPromises } from "./kit.ts";
 
 const registry = await loadActions();
 
-it("every action folder has a case here", () => {
+it("every Kubernetes action has a case here", () => {
   const installed = [...registry.keys()].filter((type) => type.startsWith("k8s."));
   assert.deepEqual([...new Set(cases.map(({ type }) => type))].toSorted(), installed);
 });

@@ -9,6 +9,7 @@ import { KubernetesClient } from "../../../agents/surgeon/src/adapters/kubernete
 import type { EditPlan } from "../../../agents/surgeon/src/kubernetes/edit-action.ts";
 import type { Clients } from "../../../agents/surgeon/src/ports.ts";
 import { deploymentOf, deployments, settled } from "./action-case.ts";
+import { elsewhere } from "./elsewhere.ts";
 import { Cluster, namespace } from "./cluster.ts";
 
 interface Seen {
@@ -33,7 +34,7 @@ function actionOf(type: string): AnyAction {
 
 function contextWith(clock: Clock = systemClock, signal = AbortSignal.timeout(60_000)): ActionContext<Clients> {
   const log = createLog("canary", "silent");
-  return { clients: { kubernetes }, clock, log, fieldManager: "omega-inc-canary", signal };
+  return { clients: { kubernetes, ...elsewhere }, clock, log, fieldManager: "omega-inc-canary", signal };
 }
 
 function value<T>(outcome: Outcome<T>): T {

@@ -9,6 +9,7 @@ import type { JsonObject } from "../../../agents/surgeon/src/kubernetes/json-poi
 import type { Clients, KubernetesApi } from "../../../agents/surgeon/src/ports.ts";
 import type { ActionCase } from "./action-case.ts";
 import type { Cluster } from "./cluster.ts";
+import { elsewhere } from "./elsewhere.ts";
 import { FaultyKubernetes, faults, type Fault } from "./faulty-kubernetes.ts";
 
 /** Most of a test is waiting for controllers. */
@@ -195,7 +196,7 @@ export class Bench {
 
   context(kubernetes: KubernetesApi = this.setting.kubernetes()): ActionContext<Clients> {
     return {
-      clients: { kubernetes },
+      clients: { kubernetes, ...elsewhere },
       clock: systemClock,
       log: createLog("conformance", "fatal"),
       fieldManager: "omega-inc-conformance",

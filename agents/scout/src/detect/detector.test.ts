@@ -120,3 +120,21 @@ test("an episode of an earlier process is not told again, and is told to be over
     new Set(open.map(({ signalId }) => signalId)),
   );
 });
+
+test("a process that starts in mid-incident takes nothing of it for normal", () => {
+  for (let seed = 20; seed < 40; seed += 1) {
+    const before = simulate({ seed, seconds: 80, requestsPerSecond: 10, charge: broken(startMs + 60_000, 0.25) });
+    const told = before.changes.map(({ signal }) => ({ ...signal, since: timeText(signal.sinceMs) }));
+    const engine = new Engine({ sourceRoots: [] });
+    // The new process has received for a moment when it learns from the stream what is open.
+    const first = { seconds: 4, requestsPerSecond: 10, charge: broken(0, 0.25) };
+    const moment = simulate({ ...first, seed: seed + 100, startMs: before.endMs, engine });
+    engine.detector.adopt(told, moment.endMs);
+    const still = { seconds: 60, requestsPerSecond: 10, charge: broken(0, 0.25) };
+    const during = simulate({ ...still, seed: seed + 200, startMs: moment.endMs, engine });
+    const cleared = during.changes.filter(({ change }) => change === "cleared").map(({ says }) => says);
+    assert.deepEqual(cleared, [], `seed ${seed}: the fault is still there`);
+    simulate({ seed: seed + 300, seconds: 60, requestsPerSecond: 10, startMs: during.endMs, engine });
+    assert.deepEqual(engine.detector.openSignals(), [], `seed ${seed}`);
+  }
+});

@@ -3,6 +3,7 @@ import type { Span } from "../telemetry/model.ts";
 import { endMs } from "../telemetry/model.ts";
 import { failed } from "../telemetry/conventions.ts";
 import { operationKey } from "../window/operation-log.ts";
+import { binomialTail } from "./binomial.ts";
 import type { Operation, OperationLog, Outcome } from "../window/operation-log.ts";
 import { errorRatioSettings, judgeErrorRatio, normalRatio } from "./error-ratio.ts";
 import type { ErrorRatioFinding, ErrorRatioSettings } from "./error-ratio.ts";
@@ -15,9 +16,11 @@ import type { Signal, SignalChange, SignalKind } from "./signal.ts";
 export interface DetectorSettings {
   readonly errorRatio: ErrorRatioSettings;
   readonly latency: LatencySettings;
-  /** An episode is over when this long a stretch looks normal again. */
-  readonly clearAfterSeconds: number;
+  /** An episode is over when one of these stretches looks normal again; they lie within the ring of seconds. */
+  readonly clearAfterSeconds: readonly number[];
   readonly clearRequestsMin: number;
+  /** Chance that an episode which is still on shows so few failures. */
+  readonly clearByLuckMax: number;
   /** Without traffic an episode can't be seen to end; after this long it is closed as unseen. */
   readonly silentAfterSeconds: number;
   /** At and above this ratio of failures users hurt now. */
@@ -27,8 +30,9 @@ export interface DetectorSettings {
 export const detectorSettings: DetectorSettings = {
   errorRatio: errorRatioSettings,
   latency: latencySettings,
-  clearAfterSeconds: 10,
+  clearAfterSeconds: [10, 20, 40, 80],
   clearRequestsMin: 8,
+  clearByLuckMax: 1e-4,
   silentAfterSeconds: 120,
   criticalRatio: 0.05,
 };
@@ -37,18 +41,28 @@ export const detectorSettings: DetectorSettings = {
 export interface AdoptedSignal extends Omit<Signal, "kind" | "sinceMs" | "measures"> {
   readonly kind: string;
   readonly since: string;
-  readonly measures: readonly { readonly value: number }[];
+  readonly measures: readonly { readonly value: number; readonly baseline?: number | undefined }[];
+}
+
+interface Episode {
+  readonly signal: Signal;
+  readonly sinceSecond: number;
+  readonly ratio: number;
+  /** Told by an earlier process, with the ratio that was normal then: this one has not seen a normal second. */
+  readonly adopted?: { readonly normal: number };
 }
 
 interface Watch {
   readonly operation: Operation;
   readonly buckets: SecondBuckets;
   readonly latency: LatencyBaseline;
-  readonly open: Map<SignalKind, { signal: Signal; sinceSecond: number; ratio: number }>;
+  readonly open: Map<SignalKind, Episode>;
   lastSeenSecond: number;
 }
 
 const traceIdsMax = 16;
+/** Requests of normal seconds from which on an operation's own normal is known. */
+const knownFromRequests = 50;
 
 /**
  * Watches each operation of each service and tells when one departs from its own normal. An anomaly is told once when it begins
@@ -58,23 +72,32 @@ export class Detector {
   readonly #settings: DetectorSettings;
   readonly #log: OperationLog;
   readonly #watches = new Map<string, Watch>();
+  /** Onset of the oldest adopted episode: while one is open, no second since then is anybody's normal. */
+  #abnormalFrom: number | undefined;
 
   constructor(log: OperationLog, settings: Partial<DetectorSettings> = {}) {
     this.#log = log;
     this.#settings = { ...detectorSettings, ...settings };
   }
 
-  /** Goes on with episodes that an earlier process told of, so that they are told to be over and not told again. */
+  /**
+   * Goes on with episodes that an earlier process told of, so that they are told to be over and not told again. What this process sees
+   * first is then the middle of an incident, and must not become what it takes for normal.
+   */
   adopt(signals: readonly AdoptedSignal[], nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
     for (const { kind, since, measures, ...of } of signals) {
       if (kind !== "error-ratio" && kind !== "latency") continue;
       const signal: Signal = { ...of, kind, sinceMs: Date.parse(since), measures: [] };
+      this.#abnormalFrom = Math.min(this.#abnormalFrom ?? second, Math.floor(signal.sinceMs / 1000));
+      const [ratio] = measures;
       const watch = this.#watchOf({ service: of.service, name: of.operation });
-      const second = Math.floor(nowMs / 1000);
-      watch.open.set(kind, { signal, sinceSecond: second, ratio: measures[0]?.value ?? 1 });
+      const adopted = { normal: ratio?.baseline ?? 0 };
+      watch.open.set(kind, { signal, sinceSecond: second, ratio: ratio?.value ?? 1, adopted });
       watch.lastSeenSecond = second;
-      watch.buckets.abnormalFrom(second);
     }
+    if (this.#abnormalFrom === undefined) return;
+    for (const watch of this.#watches.values()) watch.buckets.abnormalFrom(this.#abnormalFrom);
   }
 
   /** A request that the window had not seen before. */
@@ -100,6 +123,7 @@ export class Detector {
         open: new Map(),
         lastSeenSecond: 0,
       };
+      if (this.#abnormalFrom !== undefined) watch.buckets.abnormalFrom(this.#abnormalFrom);
       this.#watches.set(key, watch);
     }
     return watch;
@@ -209,26 +233,62 @@ export class Detector {
     const changes: SignalChange[] = [];
     const { service, name } = watch.operation;
     for (const [kind, episode] of watch.open) {
-      const from = Math.max(episode.sinceSecond, now - this.#settings.clearAfterSeconds + 1);
-      const { requests, failures, slow } = watch.buckets.between(from, now + 1);
-      const bad = kind === "latency" ? slow : failures;
       const silent = now - watch.lastSeenSecond > this.#settings.silentAfterSeconds;
-      const judged =
-        now - episode.sinceSecond >= this.#settings.clearAfterSeconds && requests >= this.#settings.clearRequestsMin;
-      const normal = kind === "latency" ? 0.05 : this.normalRatioOf(watch.operation);
-      const over =
-        judged && !(kind === "latency" && latencyStill) && bad / requests <= Math.max(normal * 2, episode.ratio / 10);
+      const calm = kind === "latency" && latencyStill ? undefined : this.#calmStretch(watch, kind, episode, now);
+      const over = calm !== undefined;
       if (!over && !silent) continue;
       watch.open.delete(kind);
-      if (watch.open.size === 0) watch.buckets.normalAgain();
+      this.#calmAfter(watch, episode);
       const what = kind === "latency" ? "were slow" : "failed";
-      const seconds = this.#settings.clearAfterSeconds;
       const says = over
-        ? `${bad} of ${requests} requests to ${service} ${name} ${what} in the last ${seconds} s.`
+        ? `${calm.bad} of ${calm.requests} requests to ${service} ${name} ${what} in the last ${calm.seconds} s.`
         : `No request to ${service} ${name} for ${this.#settings.silentAfterSeconds} s; the episode is closed unseen.`;
       changes.push({ change: "cleared", signal: episode.signal, says });
     }
     return changes;
+  }
+
+  /**
+   * The shortest stretch up to now that looks normal and would hardly look so by luck, were the episode still on. With little traffic, or
+   * a small ratio, it takes a longer stretch; the longest counts in any case.
+   */
+  #calmStretch(
+    watch: Watch,
+    kind: SignalKind,
+    episode: Episode,
+    now: number,
+  ): { bad: number; requests: number; seconds: number } | undefined {
+    const limit = Math.max(this.#normalOf(watch, kind, episode) * 2, episode.ratio / 10);
+    for (const seconds of this.#settings.clearAfterSeconds) {
+      if (now - episode.sinceSecond < seconds) return undefined;
+      const { requests, failures, slow } = watch.buckets.between(now - seconds + 1, now + 1);
+      const bad = kind === "latency" ? slow : failures;
+      if (requests < this.#settings.clearRequestsMin || bad / requests > limit) continue;
+      const byLuck = 1 - binomialTail(bad + 1, requests, episode.ratio);
+      if (byLuck <= this.#settings.clearByLuckMax || seconds === this.#settings.clearAfterSeconds.at(-1)) {
+        return { bad, requests, seconds };
+      }
+    }
+    return undefined;
+  }
+
+  /** The ratio that an episode must come back to. Where nothing normal was seen yet, the prior would let a bad stretch pass for a good one. */
+  #normalOf(watch: Watch, kind: SignalKind, episode: Episode): number {
+    if (kind === "latency") return 0.05;
+    if (episode.adopted !== undefined) return episode.adopted.normal;
+    const known = watch.buckets.baseline(Number.POSITIVE_INFINITY).requests >= knownFromRequests;
+    return known ? this.normalRatioOf(watch.operation) : 0;
+  }
+
+  /** What is seen from here on is normal again: for this operation, and with the last adopted episode for all that have none open. */
+  #calmAfter(watch: Watch, ended: Episode): void {
+    if (watch.open.size === 0) watch.buckets.normalAgain();
+    const watches = [...this.#watches.values()];
+    const adoptedLeft = watches.some(({ open }) => [...open.values()].some(({ adopted }) => adopted !== undefined));
+    if (adoptedLeft && this.#abnormalFrom !== undefined) watch.buckets.abnormalFrom(this.#abnormalFrom);
+    if (ended.adopted === undefined || adoptedLeft) return;
+    this.#abnormalFrom = undefined;
+    for (const each of watches) if (each.open.size === 0) each.buckets.normalAgain();
   }
 }
 

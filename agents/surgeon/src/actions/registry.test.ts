@@ -14,7 +14,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 describe("the registry", () => {
   it("finds every folder", async () => {
     const actions = await loadActions();
-    assert.equal(actions.size, 10);
+    assert.equal(actions.size, 17);
     assert.ok([...actions].every(([name, action]) => name === action.type));
   });
   it("takes a new folder without any other change", async () => {

@@ -1,5 +1,5 @@
 import type { ConfigReader, Found } from "./config-reader.ts";
-import { parseQuantity } from "./quantity.ts";
+import { parseQuantity } from "../quantity.ts";
 import type { Container, EnvVar, Pod } from "./wire.ts";
 
 /** Everything outside a container's own spec that its environment is made of. */

@@ -10,7 +10,7 @@ import type { ContainerRecord, PodRecord, PodRecords } from "./pod-record.ts";
 import { containerId, restarts } from "./pod-status.ts";
 import { isAlive, residentTreeBytes, startedWith } from "./process-table.ts";
 import { Prober, type ProbeKind, type ProbeTarget } from "./prober.ts";
-import { parseQuantity } from "./quantity.ts";
+import { parseQuantity } from "../quantity.ts";
 import { type Container, type Pod, wireTime } from "./wire.ts";
 import { layOutMounts } from "./volumes.ts";
 

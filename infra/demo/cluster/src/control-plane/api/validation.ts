@@ -8,7 +8,7 @@ import {
   type KubeObject,
   type PodSpec,
 } from "../objects.ts";
-import { quantityOf } from "../schema/decode.ts";
+import { parseQuantity } from "../../quantity.ts";
 import { fieldsOf, structShape, type Shape } from "../schema/schema.ts";
 import {
   fieldDuplicate,
@@ -249,7 +249,7 @@ function containerRules(container: Container, path: string, volumes: unknown[], 
     if (limit.startsWith("-"))
       causes.push(fieldInvalid(`${path}.resources.limits[${name}]`, limit, "must be greater than or equal to 0"));
     const request = container.resources?.requests?.[name];
-    if (request !== undefined && quantityOf(request) > quantityOf(limit)) {
+    if (request !== undefined && (parseQuantity(request) ?? 0) > (parseQuantity(limit) ?? 0)) {
       const why = `must be less than or equal to ${name} limit of ${limit}`;
       causes.push(fieldInvalid(`${path}.resources.requests`, request, why));
     }

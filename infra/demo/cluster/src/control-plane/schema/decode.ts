@@ -1,5 +1,6 @@
 // Turns a body into an object of its kind as the Go decoder would: nulls vanish, unknown fields are dropped (and reported), and a value of the
 // wrong type is an error that names its place.
+import { parseQuantity } from "../../quantity.ts";
 import { isJson, type Json } from "../objects.ts";
 import { anyShape, fieldsOf, type Scalar, type Shape, type StructShape } from "./schema.ts";
 
@@ -97,10 +98,8 @@ function decodeScalar(value: unknown, type: Scalar, place: Place): unknown {
   return type === "quantity" ? decodeQuantity(String(value), place) : value;
 }
 
-const quantityForm = /^[+-]?(\d+\.?\d*|\.\d+)(m|u|n|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+)?$/;
-
 function decodeQuantity(text: string, place: Place): string {
-  if (quantityForm.test(text)) return canonicalQuantity(text);
+  if (parseQuantity(text) !== undefined) return canonicalQuantity(text);
   throw new DecodeError(
     `quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$' (${place.path}: ${JSON.stringify(text)})`,
   );
@@ -115,31 +114,4 @@ function canonicalQuantity(text: string): string {
     return thousandths % 1000 === 0 ? String(thousandths / 1000) : `${thousandths}m`;
   }
   return text;
-}
-
-const units: Readonly<Record<string, number>> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  "": 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-/** A quantity as a number of its base unit (bytes, cores). */
-export function quantityOf(text: string): number {
-  const found = /^([+-]?[\d.]+)(.*)$/.exec(text);
-  const suffix = found?.[2] ?? "";
-  if (/^[eE]/.test(suffix)) return Number(text);
-  return Number(found?.[1] ?? Number.NaN) * (units[suffix] ?? Number.NaN);
 }
