@@ -5,7 +5,7 @@ import { systemClock } from "@omega/shared/clock.ts";
 import { createLog } from "@omega/shared/log.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
 import type { AnyAction } from "../../../agents/surgeon/src/actions/registry.ts";
-import type { JsonObject } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
+import { differences, type JsonObject } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
 import type { Clients, KubernetesApi } from "../../../agents/surgeon/src/ports.ts";
 import type { ActionCase } from "./action-case.ts";
 import type { Cluster } from "./cluster.ts";
@@ -81,6 +81,14 @@ function executePromises(bench: Bench, promise: Promising): void {
     for (const change of changes) {
       assert.deepEqual(at(before, change.path), change.before, change.path);
       assert.deepEqual(at(after, change.path), change.after, change.path);
+    }
+    // What ends an object ends all of its fields.
+    if (bench.example.irreversible === true) return;
+    for (const { path } of differences(before, after)) {
+      assert.ok(
+        changes.some((change) => `${path}/`.startsWith(`${change.path}/`)),
+        `${path} changed without having been announced`,
+      );
     }
   });
 

@@ -91,6 +91,15 @@ const inWriting: readonly Mutant[] = [
     type: "k8s.hpa-bounds",
     plant: (action) => byAnotherPlan(action, "undo", (plan, context) => refreshed(plan, context, "after")),
   },
+  {
+    name: "execute changes more than was shown",
+    type: "k8s.scale",
+    plant: (action) =>
+      byAnotherPlan(action, "execute", (plan) => {
+        const more = { path: "/spec/revisionHistoryLimit", before: 10, after: 3 };
+        return { ...plan, edit: { ...plan.edit, fields: [...plan.edit.fields, more] } };
+      }),
+  },
   { name: "execute writes one field after the other", type: "k8s.hpa-bounds", plant: fieldByField },
   { name: "execute writes another value each time", type: "k8s.rollout-restart", plant: restlessly },
 ];
