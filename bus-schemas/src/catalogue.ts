@@ -6,6 +6,7 @@ import * as control from "./events/control.ts";
 import * as diagnosis from "./events/diagnosis.ts";
 import * as incident from "./events/incident.ts";
 import * as memory from "./events/memory.ts";
+import * as policy from "./events/policy.ts";
 import * as remediation from "./events/remediation.ts";
 import * as signal from "./events/signal.ts";
 import * as undo from "./events/undo.ts";
@@ -19,6 +20,7 @@ const definitions = {
   ...action,
   ...undo,
   ...control,
+  ...policy,
   ...agent,
 };
 

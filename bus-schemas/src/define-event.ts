@@ -5,7 +5,7 @@ export const roles = ["scout", "coordinator", "surgeon", "scribe", "operator"] a
 export type Role = (typeof roles)[number];
 
 /** What an event is about; decides its NATS subject (see subjects.ts). */
-export type Scope = "incident" | "signal" | "control" | "agent";
+export type Scope = "incident" | "signal" | "control" | "agent" | "policy";
 
 /** Turns the data of version n into the data of version n + 1. Pure and total over every golden sample of version n. */
 export type Upcaster = (data: unknown) => unknown;

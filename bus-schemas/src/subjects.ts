@@ -10,6 +10,7 @@ export const subjects = {
   incident: (incidentId: string) => `${root}.incident.${tokenFor(incidentId)}.>`,
   signals: `${root}.signal.>`,
   control: `${root}.control.>`,
+  policy: `${root}.policy.>`,
   agents: `${root}.agent.>`,
 } as const;
 
@@ -36,7 +37,7 @@ export interface Addressed {
 
 /**
  * The one place where a subject is built: `omega.incident.<incidentId>.<noun>.<verb>`, `omega.signal.<service>.<verb>`,
- * `omega.control.<verb>`, `omega.agent.<agent>.<verb>`. Throws on an unknown type or a missing incident: both are bugs of the caller.
+ * `omega.control.<verb>`, `omega.policy.<noun>.<verb>`, `omega.agent.<agent>.<verb>`. Throws on an unknown type or a missing incident: both are bugs of the caller.
  */
 export function subjectFor(event: Addressed): string {
   const definition = definitionOf(event.type);
@@ -51,6 +52,8 @@ export function subjectFor(event: Addressed): string {
       return `${root}.signal.${tokenFor(textField(event, "service"))}.${verb}`;
     case "control":
       return `${root}.control.${verb}`;
+    case "policy":
+      return `${root}.policy.${noun}.${verb}`;
     case "agent":
       return `${root}.agent.${tokenFor(textField(event, "agent"))}.${verb}`;
   }
@@ -61,7 +64,7 @@ export function aboutOf(event: Addressed): string {
   const scope = definitionOf(event.type)?.scope;
   if (scope === "signal") return textField(event, "service");
   if (scope === "agent") return textField(event, "agent");
-  return event.incidentid ?? "control";
+  return event.incidentid ?? scope ?? "control";
 }
 
 function textField(event: Addressed, name: string): string {

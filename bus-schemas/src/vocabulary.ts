@@ -79,6 +79,8 @@ export const blastRadiusSchema = z.strictObject({
   objects: z.array(z.string()).max(256),
   /** Instances (pods, hosts) that the action replaces or reconfigures. */
   instances: z.number().int().min(0),
+  /** How many the workload has, where the action takes some of them away. */
+  ofInstances: z.number().int().min(0).optional(),
   says: z.string().max(1024),
 });
 
@@ -101,6 +103,32 @@ export const optionSchema = z.strictObject({
   warnings: z.array(z.string()).max(16),
 });
 export type RepairOption = z.infer<typeof optionSchema>;
+
+/**
+ * How far Omega may go on its own with one action type on one service. `observe`: it only watches; `suggest`: it proposes and a person
+ * carries it out by hand; `approve`: it runs what a person approved; `auto`: it runs alone what policy permits.
+ */
+export const autonomyLevels = ["observe", "suggest", "approve", "auto"] as const;
+export const autonomyLevelSchema = z.enum(autonomyLevels);
+export type AutonomyLevel = z.infer<typeof autonomyLevelSchema>;
+
+/** A mistake in a policy file; line and column count from 1. */
+export const policyMistakeSchema = z.strictObject({
+  file: z.string().max(512),
+  line: z.number().int().min(1),
+  column: z.number().int().min(1),
+  message: z.string().max(2048),
+});
+export type PolicyMistake = z.infer<typeof policyMistakeSchema>;
+
+/** One Cedar policy as it was read: its `@id`, where it stood, and its text, annotations included. */
+export const policyTextSchema = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
+  file: z.string().max(512),
+  line: z.number().int().min(1),
+  text: z.string().max(16_384),
+});
+export type PolicyText = z.infer<typeof policyTextSchema>;
 
 /** Who did it: a process's role, or a person signed in. */
 export const actorSchema = z.strictObject({

@@ -33,7 +33,7 @@ export function fold(incidents: Map<string, IncidentView>, event: OmegaEvent): v
   if (event.type === "incident.opened" && !incidents.has(id)) incidents.set(id, opened(id, event));
   const incident = incidents.get(id);
   if (incident === undefined || incident.events.some((each) => each.id === event.id)) return;
-  incidents.set(id, { ...incident, events: [...incident.events, event], ...changesBy(event) });
+  incidents.set(id, { ...incident, events: [...incident.events, event], ...changesBy(event, incident) });
 }
 
 function opened(id: string, { data }: EventOf<"incident.opened">): IncidentView {
@@ -41,7 +41,7 @@ function opened(id: string, { data }: EventOf<"incident.opened">): IncidentView 
   return { id, title, severity, onset: Date.parse(onset), status: "open", service: signal.service, events: [] };
 }
 
-function changesBy(event: OmegaEvent): Partial<IncidentView> {
+function changesBy(event: OmegaEvent, { status }: IncidentView): Partial<IncidentView> {
   switch (event.type) {
     case "diagnosis.reached":
       return diagnosed(event.data);
@@ -49,6 +49,9 @@ function changesBy(event: OmegaEvent): Partial<IncidentView> {
       return { status: "awaiting approval" };
     case "approval.granted":
     case "approval.denied":
+      return status === "awaiting approval" ? { status: "open" } : {};
+    case "approval.refused":
+      return questionStands(event) && status === "open" ? { status: "awaiting approval" } : {};
     case "deadline.passed":
       return { status: "open" };
     case "action.ordered":
@@ -71,6 +74,11 @@ function changesBy(event: OmegaEvent): Partial<IncidentView> {
   }
 }
 
+/** Whether the question is still to be answered, by another person or for the plan that it is about. */
+function questionStands({ data }: EventOf<"approval.refused">): boolean {
+  return data.reason === "plan_changed" || data.reason === "proposer" || data.reason === "policy";
+}
+
 function diagnosed({ verdict, candidates, says }: DataOf<"diagnosis.reached">): Partial<IncidentView> {
   const [cause] = candidates;
   if (verdict !== "cause" || cause === undefined) return { cause: says };
@@ -83,8 +91,12 @@ export function pendingApproval(
 ): { request: EventOf<"approval.requested">; option: RepairOption | undefined } | undefined {
   const request = incident.events.findLast((event) => event.type === "approval.requested");
   if (request === undefined) return undefined;
+  const refused = new Set(
+    incident.events.flatMap((event) => (event.type === "approval.refused" ? [event.causationid] : [])),
+  );
   const decided = incident.events.some(
     (event) =>
+      !refused.has(event.id) &&
       (event.type === "approval.granted" ||
         event.type === "approval.denied" ||
         event.type === "remediation.authorized" ||

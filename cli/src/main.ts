@@ -1,9 +1,11 @@
 import { Command, CommanderError } from "commander";
 import { addActions } from "./commands/actions.ts";
 import { addApprovals } from "./commands/approve.ts";
+import { addAutonomy } from "./commands/autonomy.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEvents } from "./commands/events.ts";
 import { addIncidents } from "./commands/incidents.ts";
+import { addPolicy } from "./commands/policy.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addStatus } from "./commands/status.ts";
 import { addUp } from "./commands/up.ts";
@@ -25,6 +27,8 @@ addStatus(program);
 addIncidents(program);
 addApprovals(program);
 addActions(program);
+addPolicy(program);
+addAutonomy(program);
 addReplay(program);
 addEvents(program);
 

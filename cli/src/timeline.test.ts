@@ -41,7 +41,7 @@ test("a line begins with the time since the onset and who spoke", () => {
 });
 
 test("every type of the catalogue is told or deliberately silent", () => {
-  const silent = ["action.ordered", "agent.started", "remediation.requested", "undo.started"];
+  const silent = ["action.ordered", "agent.started", "policy.loaded", "remediation.requested", "undo.started"];
   const untold = catalogue.map(({ type }) => type as OmegaEvent["type"]).filter((type) => told(sample(type)) === "");
   assert.deepEqual(
     untold.toSorted((a, b) => a.localeCompare(b)),

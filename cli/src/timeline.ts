@@ -141,6 +141,13 @@ function tellPlan(event: OmegaEvent): Told[] | undefined {
           `omega approve ${event.incidentid ?? ""}   or   omega deny ${event.incidentid ?? ""}   until ${event.data.expiresAt.slice(11, 19)} UTC`,
         ),
       ];
+    case "approval.refused":
+      return [
+        {
+          tone: "warn",
+          text: `The answer of ${printable(event.data.by, 80)} did not count: ${printable(event.data.says, 200)}`,
+        },
+      ];
     case "approval.granted":
       return [{ tone: "good", text: `Approved by ${printable(event.data.by, 80)}` }];
     case "approval.denied":
@@ -252,6 +259,26 @@ function tellControl(event: OmegaEvent): Told[] | undefined {
       ];
     case "control.frozen":
       return [{ tone: "bad", text: `${printable(event.data.instance, 80)} is frozen` }];
+    case "policy.refused": {
+      const { mistakes } = event.data;
+      const [first] = mistakes;
+      const place = first === undefined ? "" : `${printable(first.file, 80)}:${first.line}:${first.column}`;
+      return [
+        {
+          tone: "bad",
+          text: `Changed policies were not taken; ${counted(mistakes.length, "mistake")}, the first at ${place}`,
+        },
+      ];
+    }
+    case "autonomy.set": {
+      const { level, actionType, service, by } = event.data;
+      return [
+        {
+          tone: "plain",
+          text: `Autonomy of ${actionType} on ${printable(service, 80)} set to ${level} by ${printable(by, 80)}`,
+        },
+      ];
+    }
     case "control.resumed":
       return [{ tone: "good", text: `Resumed by ${printable(event.data.by, 80)}: ${printable(event.data.reason)}` }];
     case "agent.faulted":

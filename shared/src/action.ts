@@ -25,6 +25,8 @@ export interface Permission {
 export interface BlastRadius {
   readonly objects: string[];
   readonly instances: number;
+  /** How many the workload has, where the action takes some of them away: budgets know the share by it. */
+  readonly ofInstances?: number;
   readonly says: string;
 }
 

@@ -61,6 +61,8 @@ export interface AgentDefinition<State, Effect> {
   perform(effect: Effect, context: EffectContext<State>): Promise<Outcome<readonly Draft[]>>;
   /** The trace that the handling of this event belongs to, where it is another than the event's own: an incident is one trace. */
   traceparentOf?(state: State, event: OmegaEvent): string | undefined;
+  /** What to say before the first message is taken, from the state that the stream left: what this process goes by and the stream lacks. */
+  opening?(state: State): readonly Draft[];
   /** Time of the next deadline of this state, and what to say when one has passed. */
   nextDeadline?(state: State): number | undefined;
   passedDeadlines?(state: State, now: number): readonly CausedDraft[];
@@ -184,6 +186,7 @@ class AgentLoop<State, Effect> {
       },
       ids.random(),
     );
+    for (const draft of this.#definition.opening?.(this.state) ?? []) await this.sayFresh(draft, ids.random());
   }
 
   stop(): void {

@@ -6,7 +6,13 @@ import { RecentIds } from "./recent-ids.ts";
 import type { Keyring } from "./signing.ts";
 
 /** Types that an agent says of itself or of the clock, not by a decision on a message. */
-const unprompted: ReadonlySet<string> = new Set(["agent.started", "agent.faulted", "deadline.passed"]);
+const unprompted: ReadonlySet<string> = new Set([
+  "agent.started",
+  "agent.faulted",
+  "deadline.passed",
+  "policy.loaded",
+  "policy.refused",
+]);
 
 /** Whether a role said this by deciding on the message that `causationid` names. Needed by the fold and by replay alike. */
 export function isDecisionOf(role: Role, event: OmegaEvent): boolean {

@@ -3,16 +3,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { Draft, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { definitionOf } from "@omega/bus-schemas/catalogue.ts";
 import { rulesSchema } from "@omega/coordinator/config.ts";
 import { coordinator } from "@omega/coordinator/definition.ts";
+import type { State } from "@omega/coordinator/state.ts";
 import { replay } from "@omega/coordinator/replay.ts";
 import { runAgent, type AgentDefinition, type AgentRole, type RunningAgent } from "@omega/shared/agent.ts";
 import { openEvent, sealEvent } from "@omega/shared/event-codec.ts";
 import { createLog } from "@omega/shared/log.ts";
 import { MemoryBus } from "@omega/shared/memory-bus.ts";
 import { ok } from "@omega/shared/outcome.ts";
+import { announcementOf } from "@omega/coordinator/policy-watch.ts";
+import { readPolicyFolder } from "@omega/shared/policy/policy-set.ts";
 import type { RecordedEvent } from "@omega/shared/recording.ts";
 import { Keyring, loadSigner } from "@omega/shared/signing.ts";
 import { HostileBus, Killed, type Hostility } from "./hostile-bus.ts";
@@ -20,7 +24,12 @@ import { VirtualClock } from "./virtual-clock.ts";
 
 const keys = mkdtempSync(join(tmpdir(), "omega-simulation-"));
 after(() => rmSync(keys, { recursive: true, force: true }));
-const rules = rulesSchema.parse({ namespaces: { allow: ["shop"] }, repeatsMax: 1000, stormMs: 0 });
+const rules = rulesSchema.parse({
+  namespaces: { allow: ["shop"] },
+  budgets: { repeatsMax: 1000, actionsPerMinute: 1000, incidentsMax: 1000 },
+  stormMs: 0,
+});
+const policies = readPolicyFolder(fileURLToPath(new URL("../../infra/config/policies", import.meta.url)));
 const incidentCount = 3;
 const seeds =
   process.env["OMEGA_SEED"] === undefined
@@ -132,6 +141,12 @@ async function recordingOf(bus: MemoryBus): Promise<RecordedEvent[]> {
   return recording;
 }
 
+/** As the Coordinator's process does it: the policies are on the stream before the first decision. */
+function opening({ policies: inForce }: State): Draft[] {
+  const draft = announcementOf(policies, inForce);
+  return draft === undefined ? [] : [draft];
+}
+
 async function simulate(
   seed: number,
 ): Promise<{ recording: RecordedEvent[]; world: World; kills: number; healed: boolean }> {
@@ -147,7 +162,7 @@ async function simulate(
     kill: 0.02,
   };
   const processes = [
-    new Process(coordinator(rules), bus, clock, chance, hostility),
+    new Process({ ...coordinator(rules), opening }, bus, clock, chance, hostility),
     new Process(
       answering(
         "scout",

@@ -1,4 +1,7 @@
+import { fileURLToPath } from "node:url";
 import { agentConfigSchema } from "@omega/shared/agent-config.ts";
+import { autonomyRulesSchema } from "@omega/shared/policy/autonomy.ts";
+import { namespaceRulesSchema } from "@omega/shared/policy/invariants.ts";
 import { z } from "zod";
 
 const duration = (fallback: number) => z.number().int().min(0).max(86_400_000).default(fallback);
@@ -28,9 +31,25 @@ export const rulesSchema = z.strictObject({
   similarityMin: z.number().min(0).max(1).default(0.9),
   /** Repairs tried on one incident before a person takes over. */
   attemptsMax: z.number().int().min(1).max(10).default(3),
-  /** The same action on the same target more often than this within the window is flapping: a person is asked. */
-  repeatsMax: z.number().int().min(1).default(4),
-  repeatsWindowMs: duration(3_600_000),
+  /** What can be spent before a person is asked. No policy lifts them. */
+  budgets: z
+    .strictObject({
+      actionsPerMinute: z.number().int().min(1).max(1000).default(6),
+      targetsPerHour: z.number().int().min(1).max(1000).default(12),
+      /** The same action on the same target more often than this within the window is flapping. */
+      repeatsMax: z.number().int().min(1).max(1000).default(4),
+      repeatsWindowMs: duration(3_600_000),
+      /** Part of a workload's instances that may be taken away within the window, where the action says of how many; 0 to 1. */
+      workloadShareMax: z.number().min(0).max(1).default(0.5),
+      workloadShareWindowMs: duration(600_000),
+      /** Incidents that may have an action in hand at once. */
+      incidentsMax: z.number().int().min(1).max(1000).default(5),
+      /** `ask` a person to approve the action, or `escalate` the incident to a person. */
+      whenExhausted: z.enum(["ask", "escalate"]).default("ask"),
+    })
+    .prefault({}),
+  /** How autonomy is earned and lost. */
+  autonomy: autonomyRulesSchema.prefault({}),
   verification: z
     .strictObject({
       intervalMs: z.number().int().min(100).default(2000),
@@ -39,15 +58,17 @@ export const rulesSchema = z.strictObject({
       inconclusiveLimit: z.number().int().min(0).default(20),
     })
     .prefault({}),
-  namespaces: z
-    .strictObject({
-      /** Where Omega may act at all. An empty list permits nothing. */
-      allow: z.array(z.string()).default([]),
-      /** Where it never acts, whatever else is said. */
-      protect: z.array(z.string()).default(["kube-system", "kube-public", "kube-node-lease"]),
-    })
-    .prefault({}),
+  namespaces: namespaceRulesSchema.prefault({}),
+  /** What policies know this place by, such as `production`. */
+  environment: z.string().min(1).max(64).default("production"),
 });
 export type Rules = z.infer<typeof rulesSchema>;
 
-export const configSchema = agentConfigSchema.extend({ rules: rulesSchema.prefault({}) });
+const standardPolicies = fileURLToPath(new URL("../../../infra/config/policies", import.meta.url));
+
+export const configSchema = agentConfigSchema.extend({
+  /** Folder of `*.cedar` and `*.cedarschema`; read again when it changes. */
+  policies: z.string().min(1).default(standardPolicies),
+  policiesPollMs: z.number().int().min(50).max(600_000).default(1000),
+  rules: rulesSchema.prefault({}),
+});

@@ -4,8 +4,10 @@ import type { Decision, Moment } from "@omega/shared/agent.ts";
 import { timeText } from "@omega/shared/clock.ts";
 import { deriveId } from "@omega/shared/ids.ts";
 import type { Rules } from "./config.ts";
+import { refusal, weigh, type PersonsAnswer } from "./approvals.ts";
 import { authorise } from "./policy.ts";
-import { keyOf, type Incident, type State } from "./state.ts";
+import { keyOf } from "./orders.ts";
+import type { Incident, State } from "./state.ts";
 import { openOrExtend, resolved, subsidedIfQuiet } from "./incident-life.ts";
 
 /** The Coordinator performs nothing: every decision is events. */
@@ -21,6 +23,10 @@ function draftsFor(event: OmegaEvent, state: State, moment: Moment, rules: Rules
   if (event.type === "signal.cleared")
     return Object.values(state.incidents).flatMap((open) => subsidedIfQuiet(open, moment));
   const incident = state.incidents[event.incidentid ?? ""];
+  if (event.type === "approval.granted" || event.type === "approval.denied") {
+    if (incident !== undefined) return answerOf(event, { incident, state, moment, rules });
+    return [refusal(event, event.incidentid ?? "", "not_asked", "The incident is over, or never was.")];
+  }
   if (incident === undefined || incident.phase === "escalated") return [];
   const turn: Turn = { incident, state, moment, rules };
   switch (event.type) {
@@ -30,12 +36,9 @@ function draftsFor(event: OmegaEvent, state: State, moment: Moment, rules: Rules
     case "diagnosis.reached":
       return requestWhenReady(turn);
     case "remediation.proposed":
-      return chooseOption(turn);
+      return stillAsked(incident) ? [] : chooseOption(turn);
     case "remediation.denied":
       return chooseOption(turn);
-    case "approval.granted":
-    case "approval.denied":
-      return answerOf(event, turn);
     case "action.succeeded":
       return ofThisAttempt(event, incident) ? [verification(turn)] : [];
     case "action.failed":
@@ -122,52 +125,54 @@ function chooseOption(turn: Turn): Draft[] {
   const option = incident.options.find((candidate) => !incident.tried.includes(keyOf(candidate)));
   if (option === undefined)
     return [escalation(incident, "no_option_left", "Every proposed option was tried, denied or refused.")];
-  const named = { optionId: option.optionId, planHash: option.planHash };
-  const { decision, reasons } = authorise(option, incident, state, rules, moment.now);
-  const by = { kind: "policy", name: "rules" } as const;
+  const { decision, reasons, policy } = authorise(option, incident, state, rules, moment.now);
+  const named = {
+    optionId: option.optionId,
+    planHash: option.planHash,
+    reasons,
+    ...(policy === undefined ? {} : { policy }),
+  };
+  const by = { kind: "policy", name: policy?.decided[0] ?? "invariants" } as const;
+  const incidentid = incident.id;
   switch (decision) {
     case "forbid":
-      return [
-        {
-          type: "remediation.denied",
-          incidentid: incident.id,
-          key: `denied ${option.optionId}`,
-          data: { ...named, by, reasons },
-        },
-      ];
+      return [{ type: "remediation.denied", incidentid, key: `denied ${option.optionId}`, data: { ...named, by } }];
     case "ask": {
       const expiresAt = timeText(moment.now + rules.waits.approvalMs);
-      return [{ type: "approval.requested", incidentid: incident.id, data: { ...named, expiresAt, reasons } }];
+      return [{ type: "approval.requested", incidentid, data: { ...named, expiresAt } }];
     }
+    case "escalate":
+      return [escalation(incident, "budget_exhausted", reasons.join("; "))];
     case "allow":
-      return [
-        { type: "remediation.authorized", incidentid: incident.id, data: { ...named, by, reasons } },
-        order(option, turn),
-      ];
+      return [{ type: "remediation.authorized", incidentid, data: { ...named, by } }, order(option, turn)];
   }
 }
 
-/** A person's answer counts for the plan that was asked about, while the question stands and nothing is frozen. */
-function answerOf(event: EventOf<"approval.granted" | "approval.denied">, turn: Turn): Draft[] {
-  const { incident, state } = turn;
-  const option = incident.attempt?.option;
-  const asked = incident.phase === "asking" && option?.planHash === event.data.planHash;
-  if (!asked || option === undefined) return [];
-  const named = { optionId: option.optionId, planHash: option.planHash };
-  const by = { kind: "person", name: event.data.by } as const;
-  if (event.type === "approval.denied") {
-    const reasons = [event.data.comment ?? "denied"];
-    return [{ type: "remediation.denied", incidentid: incident.id, data: { ...named, by, reasons } }];
+/** A new proposal that holds the very plan a person is asked about changes nothing; any other voids the question. */
+function stillAsked({ phase, asked, options }: Incident): boolean {
+  return (
+    phase === "asking" &&
+    options.some(({ optionId, planHash }) => optionId === asked?.optionId && planHash === asked.planHash)
+  );
+}
+
+/** What a person's answer leads to; one that does not count is refused in so many words. */
+function answerOf(answer: PersonsAnswer, turn: Turn): Draft[] {
+  const { incident, state, moment, rules } = turn;
+  const weighed = weigh(answer, incident, state, { rules, now: moment.now });
+  if (!weighed.counts) return [weighed.refusal];
+  const { option } = weighed;
+  const { by: name, comment } = answer.data;
+  const by = { kind: "person", name } as const;
+  const named = { optionId: option.optionId, planHash: option.planHash, by };
+  if (answer.type === "approval.denied") {
+    return [
+      { type: "remediation.denied", incidentid: incident.id, data: { ...named, reasons: [comment ?? "denied"] } },
+    ];
   }
   if (state.frozenBy !== undefined) return [escalation(incident, "frozen", "Omega is frozen by the panic button.")];
-  return [
-    {
-      type: "remediation.authorized",
-      incidentid: incident.id,
-      data: { ...named, by, reasons: [event.data.comment ?? "approved"] },
-    },
-    order(option, turn),
-  ];
+  const data = { ...named, reasons: [comment ?? "approved"] };
+  return [{ type: "remediation.authorized", incidentid: incident.id, data }, order(option, turn)];
 }
 
 function order(option: RepairOption, turn: Turn): Draft {

@@ -1,6 +1,9 @@
 import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Candidate, MemoryMatch, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
+import { emptyLedger, evolveAutonomy, type AutonomyLedger } from "@omega/shared/policy/autonomy.ts";
+import type { PolicySet } from "@omega/shared/policy/policy-set.ts";
 import type { Rules } from "./config.ts";
+import { keyOf, serviceOf, targetText, withOrder, type CountedOrder } from "./orders.ts";
 
 /** What the Coordinator waits for. Each wait has a deadline and a defined path when it passes. */
 export type Awaited =
@@ -48,7 +51,13 @@ export interface Incident {
   readonly withModel: boolean;
   readonly recalled?: readonly MemoryMatch[];
   readonly options: readonly RepairOption[];
+  /** Who proposed the options: a process's role, or a person. */
+  readonly proposer?: string;
   readonly attempt?: Attempt;
+  /** The latest question to a person. */
+  readonly asked?: { readonly optionId: string; readonly planHash: string; readonly expiresAt: number };
+  /** Hashes of plans that a person answered: an answer counts once. */
+  readonly answered: readonly string[];
   /** Keys (`keyOf`) of the options that were tried or denied. */
   readonly tried: readonly string[];
 }
@@ -59,45 +68,64 @@ export interface State {
   readonly signals: Readonly<Record<string, string>>;
   /** The press that froze everything, until a person resumes. */
   readonly frozenBy?: string;
-  /** Orders of the last hours, for the flapping rule. */
-  readonly orders: readonly { readonly key: string; readonly at: number }[];
+  /** Orders that still count against a budget. */
+  readonly orders: readonly CountedOrder[];
+  /** The policies in force, as the stream had them; without any, nothing is permitted. */
+  readonly policies?: PolicySet;
+  readonly autonomy: AutonomyLedger;
 }
 
-export const initialState: State = { incidents: {}, signals: {}, orders: [] };
-
-/** Names a repair across proposals: the same action on the same target is the same repair. */
-export function keyOf(option: Pick<RepairOption, "actionType" | "target">): string {
-  const { system, namespace = "", kind = "", name } = option.target;
-  return `${option.actionType} ${system}/${namespace}/${kind}/${name}`;
-}
-
-const ordersKept = 256;
+export const initialState: State = { incidents: {}, signals: {}, orders: [], autonomy: emptyLedger };
 
 /** Folds one event. Pure; whoever folds the same stream with the same rules has the same state. */
 export function evolveBy(rules: Rules): (state: State, event: OmegaEvent, storedAt: number) => State {
+  const earn = evolveAutonomy(rules.autonomy);
   return (state, event, at) => {
-    switch (event.type) {
-      case "control.panic-pressed":
-        return { ...state, frozenBy: event.id };
-      case "control.resumed": {
-        const { frozenBy: _thawed, ...rest } = state;
-        return rest;
-      }
-      case "signal.cleared":
-        return withoutSignal(state, event.data.signalId);
-      case "incident.opened":
-        return open(state, event, at, rules);
-      case "incident.resolved": {
-        const { [event.incidentid ?? ""]: _closed, ...incidents } = state.incidents;
-        return { ...state, incidents };
-      }
-      case "action.ordered": {
-        const order = { key: keyOf(event.data), at };
-        return { ...withIncident(state, event, at, rules), orders: [...state.orders, order].slice(-ordersKept) };
-      }
-      default:
-        return withIncident(state, event, at, rules);
+    const autonomy = earn(state.autonomy, event, at);
+    return evolveRest(autonomy === state.autonomy ? state : { ...state, autonomy }, event, at, rules);
+  };
+}
+
+function evolveRest(state: State, event: OmegaEvent, at: number, rules: Rules): State {
+  switch (event.type) {
+    case "policy.loaded":
+      return { ...state, policies: event.data };
+    case "control.panic-pressed":
+      return { ...state, frozenBy: event.id };
+    case "control.resumed": {
+      const { frozenBy: _thawed, ...rest } = state;
+      return rest;
     }
+    case "signal.cleared":
+      return withoutSignal(state, event.data.signalId);
+    case "incident.opened":
+      return open(state, event, at, rules);
+    case "incident.resolved": {
+      const { [event.incidentid ?? ""]: _closed, ...incidents } = state.incidents;
+      return { ...state, incidents };
+    }
+    case "action.ordered": {
+      const orders = withOrder(state.orders, counted(event, state, at), rules.budgets);
+      return { ...withIncident(state, event, at, rules), orders };
+    }
+    default:
+      return withIncident(state, event, at, rules);
+  }
+}
+
+function counted(event: EventOf<"action.ordered">, state: State, at: number): CountedOrder {
+  const { actionId, target } = event.data;
+  const incident = state.incidents[event.incidentid ?? ""];
+  const radius = incident?.attempt?.option.blastRadius;
+  return {
+    actionId,
+    incidentId: event.incidentid ?? "",
+    key: keyOf(event.data),
+    target: targetText(target),
+    service: incident === undefined ? target.name : serviceOf(event.data, incident),
+    at,
+    instances: radius?.instances ?? 0,
+    ...(radius?.ofInstances === undefined ? {} : { ofInstances: radius.ofInstances }),
   };
 }
 
@@ -122,6 +150,7 @@ function open(state: State, event: EventOf<"incident.opened">, at: number, rules
     ],
     withModel: false,
     options: [],
+    answered: [],
     tried: [],
   };
   return {
@@ -183,15 +212,22 @@ function evolveIncident(incident: Incident, event: OmegaEvent, at: number, rules
     case "remediation.requested":
       return enter("planning", "proposal", waits.proposalMs, { options: [] });
     case "remediation.proposed":
-      return answered("proposal", { options: event.data.options });
-    case "approval.requested":
-      return enter("asking", "approval", waits.approvalMs, attemptOf(incident, event.data.optionId));
+      return answered("proposal", { options: event.data.options, proposer: proposerOf(event) });
+    case "approval.requested": {
+      const { optionId, planHash, expiresAt } = event.data;
+      const asked = { optionId, planHash, expiresAt: Date.parse(expiresAt) };
+      return enter("asking", "approval", waits.approvalMs, { ...attemptOf(incident, optionId), asked });
+    }
     case "remediation.authorized":
-      return answered("approval", attemptOf(incident, event.data.optionId));
+      return answered("approval", {
+        ...attemptOf(incident, event.data.optionId),
+        answered: answeredBy(event, incident),
+      });
     case "remediation.denied": {
       const denied = incident.options.find((option) => option.optionId === event.data.optionId);
       return answered("approval", {
         tried: denied === undefined ? incident.tried : [...incident.tried, keyOf(denied)],
+        answered: answeredBy(event, incident),
       });
     }
     case "action.ordered": {
@@ -211,6 +247,19 @@ function evolveIncident(incident: Incident, event: OmegaEvent, at: number, rules
     default:
       return incident;
   }
+}
+
+/** A process is known by its role, a person by the name in the source of what they signed. */
+function proposerOf({ keyid, source }: EventOf<"remediation.proposed">): string {
+  const role = keyid.slice(0, keyid.indexOf("-"));
+  return role === "operator" ? decodeURIComponent(source.slice(source.lastIndexOf("/") + 1)) : role;
+}
+
+function answeredBy(
+  event: EventOf<"remediation.authorized" | "remediation.denied">,
+  incident: Incident,
+): readonly string[] {
+  return event.data.by.kind === "person" ? [...incident.answered, event.data.planHash] : incident.answered;
 }
 
 function attemptOf(incident: Incident, optionId: string): Partial<Incident> {

@@ -9,7 +9,10 @@ type OutsideIncidents =
   | "control.frozen"
   | "control.resumed"
   | "agent.started"
-  | "agent.faulted";
+  | "agent.faulted"
+  | "policy.loaded"
+  | "policy.refused"
+  | "autonomy.set";
 
 /** An incident as its own events tell it, oldest first; the first one is always `incident.opened`. */
 export interface IncidentRecord {
@@ -52,7 +55,7 @@ export function evolve(state: State, event: OmegaEvent): State {
 }
 
 function belongs(event: OmegaEvent): event is IncidentEvent {
-  return !/^(signal|control|agent)\./.test(event.type) && event.type !== "postmortem.written";
+  return !/^(signal|control|agent|policy|autonomy)\./.test(event.type) && event.type !== "postmortem.written";
 }
 
 function opened(state: State, event: EventOf<"incident.opened">, id: string): State {

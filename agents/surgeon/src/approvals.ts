@@ -9,6 +9,8 @@ export interface Approval {
   /** Milliseconds since the epoch after which it lets nothing start; 0 when nobody asked a person in a way that can expire. */
   readonly expiresAt: number;
   readonly decision: "awaited" | "granted" | "denied";
+  /** The event by which it was granted. */
+  readonly grantedBy: string | undefined;
   /** The action that it let start: it lets no second one. */
   readonly usedBy: string | undefined;
 }
@@ -29,6 +31,7 @@ export function asked(approvals: Approvals, { data, incidentid = "" }: Asked): A
     planHash,
     expiresAt: Date.parse(expiresAt),
     decision: "awaited",
+    grantedBy: undefined,
     usedBy: undefined,
   });
 }
@@ -46,15 +49,32 @@ export function answered(approvals: Approvals, event: Answered, storedAt: number
     event.keyid.startsWith("operator-") &&
     storedAt <= approval.expiresAt;
   if (!counts) return approvals;
-  const decision = event.type === "approval.granted" ? "granted" : "denied";
-  return new Map(approvals).set(optionId, { ...approval, decision });
+  const given =
+    event.type === "approval.granted"
+      ? { decision: "granted" as const, grantedBy: event.id }
+      : { decision: "denied" as const, grantedBy: undefined };
+  return new Map(approvals).set(optionId, { ...approval, ...given });
+}
+
+/** The Coordinator says to one answer that it does not count; another person's may stand. */
+export function refused(approvals: Approvals, { data, causationid }: EventOf<"approval.refused">): Approvals {
+  const approval = approvals.get(data.optionId);
+  if (approval?.grantedBy === undefined || approval.grantedBy !== causationid) return approvals;
+  return new Map(approvals).set(data.optionId, { ...approval, decision: "awaited", grantedBy: undefined });
 }
 
 /** The Coordinator says that a person let it run. If nobody was asked, then nobody can have answered. */
 export function authorised(approvals: Approvals, { data, incidentid = "" }: Authorised): Approvals {
   const { optionId, planHash, by } = data;
   if (by.kind !== "person" || approvals.has(optionId)) return approvals;
-  const unasked = { incidentId: incidentid, planHash, expiresAt: 0, decision: "awaited", usedBy: undefined } as const;
+  const unasked = {
+    incidentId: incidentid,
+    planHash,
+    expiresAt: 0,
+    decision: "awaited",
+    grantedBy: undefined,
+    usedBy: undefined,
+  } as const;
   return new Map(approvals).set(optionId, unasked);
 }
 
@@ -73,9 +93,13 @@ export function mayStart(
   approvals: Approvals,
   action: { readonly optionId: string; readonly planHash: string; readonly incidentId: string },
   now: number,
+  reversible: "exact" | "compensating" | "none",
 ): Outcome<void> {
   const approval = approvals.get(action.optionId);
-  if (approval === undefined) return ok();
+  if (approval === undefined) {
+    if (reversible !== "none") return ok();
+    return fail("terminal", "approval_missing", "It can't be taken back, and no person approved it; nothing was done.");
+  }
   if (approval.planHash !== action.planHash || approval.incidentId !== action.incidentId) {
     return fail("terminal", "approval_other_plan", "A person was asked about another plan; nothing was done.");
   }

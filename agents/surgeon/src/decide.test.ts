@@ -107,6 +107,15 @@ describe("an order", () => {
     const other = { ...order(), incidentid: "inc-2" } as OmegaEvent;
     given(proposal(), other).gives("action.failed option_unknown");
   });
+  it("in a person's name that nobody signed for is refused", () => {
+    const authorized = event("remediation.authorized", {
+      optionId: "opt-1",
+      planHash,
+      by: { kind: "person", name: "ada" },
+      reasons: [],
+    });
+    given(proposal(), authorized, order()).gives("action.failed approval_missing");
+  });
   it("with another plan under the old hash is refused", () =>
     given(proposal(), order({ plan: { ...plan, instances: 9 } })).gives("action.failed plan_hash_wrong"));
   it("with another plan and its own hash is refused", () => {
@@ -220,6 +229,14 @@ describe("an option that a person decides on", () => {
     given(...both, started()).gives("do execute");
     given(...both, started(), second).gives("action.failed approval_used");
     given(...both, started(), second, second).gives("action.failed approval_used");
+  });
+  it("waits on when the Coordinator says that an answer does not count", () => {
+    const yes = granted();
+    const refusal = (causationid: string): OmegaEvent =>
+      event("approval.refused", { ...named, by: "ada", reason: "proposer", says: "" }, { causationid });
+    given(proposal(), asked(), yes, refusal(yes.id), order()).gives("action.failed approval_missing");
+    given(proposal(), asked(), yes, refusal("evt-another"), order()).gives("action.started");
+    given(proposal(), asked(), yes, refusal(yes.id), granted(), order()).gives("action.started");
   });
   it("that a panic kept from starting did not use the approval up", () => {
     const frozen = [proposal(), asked(), granted(), order(), panic(), started(), resumed()];

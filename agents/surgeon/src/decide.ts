@@ -86,11 +86,14 @@ function admitted(event: EventOf<"action.ordered">, state: State, moment: Moment
   if (!asOffered) {
     return fail("terminal", "not_as_offered", `The order differs from what was dry-run for option ${data.optionId}.`);
   }
+  const wanted = { ...data, incidentId: event.incidentid ?? "" };
+  const approved = mayStart(state.approvals, wanted, moment.now, offer.reversible);
+  if (!approved.ok) return approved;
   const action = registry.get(data.actionType);
   if (action === undefined) return fail("terminal", "action_unknown", `No action ${data.actionType} is installed.`);
   const plan = action.planSchema.safeParse(data.plan);
   if (!plan.success) return fail("terminal", "plan_unreadable", `The plan is no plan of ${data.actionType}.`);
-  return mayStart(state.approvals, { ...data, incidentId: event.incidentid ?? "" }, moment.now);
+  return approved;
 }
 
 function onStarted(event: EventOf<"action.started">, state: State, moment: Moment): Decision<Effect> {

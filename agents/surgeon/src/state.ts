@@ -1,6 +1,6 @@
 import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Target } from "@omega/bus-schemas/vocabulary.ts";
-import { answered, asked, authorised, mayStart, used, type Approvals } from "./approvals.ts";
+import { answered, asked, authorised, mayStart, refused, used, type Approvals } from "./approvals.ts";
 import type { Failure } from "@omega/shared/outcome.ts";
 import type { JsonObject } from "./kubernetes/json-pointer.ts";
 
@@ -10,6 +10,7 @@ export interface Offer {
   readonly actionType: string;
   readonly target: Target;
   readonly planHash: string;
+  readonly reversible: "exact" | "compensating" | "none";
 }
 
 export type ActionPhase =
@@ -73,6 +74,8 @@ export function evolve(state: State, event: OmegaEvent, storedAt: number): State
     case "approval.granted":
     case "approval.denied":
       return { ...state, approvals: answered(state.approvals, event, storedAt) };
+    case "approval.refused":
+      return { ...state, approvals: refused(state.approvals, event) };
     case "remediation.authorized":
       return { ...state, approvals: newest([...authorised(state.approvals, event)]) };
     case "action.ordered":
@@ -109,9 +112,9 @@ export function evolve(state: State, event: OmegaEvent, storedAt: number): State
 }
 
 function proposed(state: State, event: EventOf<"remediation.proposed">): State {
-  const offers = event.data.options.map(({ optionId, actionType, target, planHash }): [string, Offer] => [
+  const offers = event.data.options.map(({ optionId, actionType, target, planHash, reversible }): [string, Offer] => [
     optionId,
-    { incidentId: event.incidentid ?? "", actionType, target, planHash },
+    { incidentId: event.incidentid ?? "", actionType, target, planHash, reversible },
   ]);
   return {
     ...state,
@@ -142,7 +145,8 @@ function ordered(state: State, event: EventOf<"action.ordered">): State {
 function started(state: State, event: EventOf<"action.started">, storedAt: number): State {
   const { actionId } = event.data;
   if (state.actions.get(actionId)?.phase !== "ordered") return state;
-  const allowed = mayStart(state.approvals, { ...event.data, incidentId: event.incidentid ?? "" }, storedAt);
+  // What can't be taken back needs a person's approval to be admitted; here it is that approval which is looked at.
+  const allowed = mayStart(state.approvals, { ...event.data, incidentId: event.incidentid ?? "" }, storedAt, "exact");
   const approvals = allowed.ok ? used(state.approvals, event) : state.approvals;
   const refusal = allowed.ok ? undefined : allowed.failure;
   return changed({ ...state, approvals }, actionId, (action) => ({ ...action, phase: "started", refusal }));

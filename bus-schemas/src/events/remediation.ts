@@ -54,6 +54,10 @@ export const RemediationProposed = defineEvent({
 });
 
 const decisionShape = { optionId: z.string().min(1), planHash: sha256Schema };
+/** The policy set that was asked (see policy.loaded), and the ids of its policies that decided. */
+const policyShape = {
+  policy: z.strictObject({ hash: sha256Schema, decided: z.array(z.string().max(64)).max(16) }).optional(),
+};
 const decisionExample = { optionId: exampleOption.optionId, planHash: exampleOption.planHash };
 
 export const RemediationAuthorized = defineEvent({
@@ -61,7 +65,12 @@ export const RemediationAuthorized = defineEvent({
   says: "Policy, or a person's approval, lets this exact plan run.",
   scope: "incident",
   saidBy: ["coordinator"],
-  schema: z.strictObject({ ...decisionShape, by: actorSchema, reasons: z.array(z.string().max(1024)).max(16) }),
+  schema: z.strictObject({
+    ...decisionShape,
+    ...policyShape,
+    by: actorSchema,
+    reasons: z.array(z.string().max(1024)).max(16),
+  }),
   example: {
     ...decisionExample,
     by: { kind: "policy", name: "default" },
@@ -74,7 +83,12 @@ export const RemediationDenied = defineEvent({
   says: "Policy, or a person, forbids this plan.",
   scope: "incident",
   saidBy: ["coordinator"],
-  schema: z.strictObject({ ...decisionShape, by: actorSchema, reasons: z.array(z.string().max(1024)).max(16) }),
+  schema: z.strictObject({
+    ...decisionShape,
+    ...policyShape,
+    by: actorSchema,
+    reasons: z.array(z.string().max(1024)).max(16),
+  }),
   example: {
     ...decisionExample,
     by: { kind: "policy", name: "default" },
@@ -87,7 +101,12 @@ export const ApprovalRequested = defineEvent({
   says: "A person must decide on this exact plan before it may run.",
   scope: "incident",
   saidBy: ["coordinator"],
-  schema: z.strictObject({ ...decisionShape, expiresAt: timeSchema, reasons: z.array(z.string().max(1024)).max(16) }),
+  schema: z.strictObject({
+    ...decisionShape,
+    ...policyShape,
+    expiresAt: timeSchema,
+    reasons: z.array(z.string().max(1024)).max(16),
+  }),
   example: { ...decisionExample, expiresAt: "2026-11-24T03:15:00.000Z", reasons: ["medium risk asks for a person"] },
 });
 
@@ -109,4 +128,27 @@ export const ApprovalDenied = defineEvent({
   saidBy: ["operator"],
   schema: z.strictObject(personShape),
   example: { ...decisionExample, by: "ada@example.com", comment: "We are in the middle of a migration." },
+});
+
+export const ApprovalRefused = defineEvent({
+  type: "approval.refused",
+  says: "A person's approval did not count; what it was about stays as it was.",
+  scope: "incident",
+  saidBy: ["coordinator"],
+  schema: z.strictObject({
+    ...decisionShape,
+    by: z.string().min(1).max(256),
+    /**
+     * `not_asked`: no question stands (answered, withdrawn or never asked); `plan_changed`: the question is about another plan;
+     * `expired`; `used`: it was answered already; `proposer`: who proposed can't approve; `policy`: policy lets this person not approve it.
+     */
+    reason: z.enum(["not_asked", "plan_changed", "expired", "used", "proposer", "policy"]),
+    says: z.string().max(1024),
+  }),
+  example: {
+    ...decisionExample,
+    by: "ada@example.com",
+    reason: "plan_changed",
+    says: "The question is about plan 60303ae22b99; this approval is of plan 9f86d081884c.",
+  },
 });

@@ -1,10 +1,12 @@
 import { userInfo } from "node:os";
 import type { Command } from "commander";
+import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { sealEvent } from "@omega/shared/event-codec.ts";
 import { loadSigner } from "@omega/shared/signing.ts";
 import type { BusSession } from "../bus-session.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
 import { incidentsIn, pendingApproval } from "../incident-view.ts";
+import { printable } from "../terminal.ts";
 import { diffOf, targetName } from "../timeline.ts";
 import { commandContext, withBus, type BusOptions, type CommandContext } from "./context.ts";
 import { findIncident } from "./incidents.ts";
@@ -13,6 +15,9 @@ interface DecisionOptions extends BusOptions {
   readonly by?: string;
   readonly comment?: string;
 }
+
+/** The Coordinator answers in milliseconds when it is up; a person's command waits no longer than this. */
+const answerWithinMs = 2000;
 
 type Decision = "approval.granted" | "approval.denied";
 
@@ -77,13 +82,47 @@ async function decide(
       exitCode.unavailable,
       `The decision may not have been stored: ${published.failure.message}`,
     );
+  const answer = await answerTo(context, session, { id: sealed.id, seq: published.value.seq });
   if (options.json === true) {
-    context.say(JSON.stringify({ incident: incident.id, decision: type, seq: published.value.seq, ...data }));
+    const { seq } = published.value;
+    const refused = answer?.type === "approval.refused" ? { refused: answer.data.reason, says: answer.data.says } : {};
+    context.say(JSON.stringify({ incident: incident.id, decision: type, seq, ...data, ...refused }));
+    if (answer?.type === "approval.refused") process.exitCode = exitCode.failed;
     return;
+  }
+  if (answer?.type === "approval.refused") {
+    throw new CommandFailure(
+      exitCode.failed,
+      `It did not count (${answer.data.reason}): ${printable(answer.data.says)}`,
+    );
   }
   const { paint, say } = context;
   const verb = type === "approval.granted" ? paint("good", "Approved") : paint("bad", "Denied");
   const what = option === undefined ? `plan ${planHash}` : `${option.actionType} on ${targetName(option.target)}`;
   say(`${verb} by ${by}: ${what}`);
   if (option !== undefined) for (const { tone, text } of diffOf(option)) say(`  ${paint(tone, text)}`);
+  if (answer === undefined) {
+    context.note(
+      `omega: the Coordinator has not answered within ${answerWithinMs / 1000} s; it weighs this when it does.`,
+    );
+  }
+}
+
+/** What the Coordinator says to the decision that is stored at `seq`; nothing when it is silent for too long. */
+async function answerTo(
+  { clock, interrupted }: CommandContext,
+  session: BusSession,
+  decision: { readonly id: string; readonly seq: number },
+): Promise<OmegaEvent | undefined> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, interrupted]);
+  void clock.sleep(answerWithinMs, signal).then(() => over.abort());
+  try {
+    for await (const { event } of session.follow({ fromSeq: decision.seq + 1, signal })) {
+      if (event.causationid === decision.id) return event;
+    }
+    return undefined;
+  } finally {
+    over.abort();
+  }
 }

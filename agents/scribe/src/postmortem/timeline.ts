@@ -66,6 +66,8 @@ function happened(event: IncidentEvent): string {
       return `Approved by ${says(event.data.by)}.`;
     case "approval.denied":
       return `Denied by ${says(event.data.by)}${event.data.comment === undefined ? "" : `: ${says(event.data.comment)}`}.`;
+    case "approval.refused":
+      return `The answer of ${says(event.data.by)} did not count (${code(event.data.reason)}): ${says(event.data.says)}`;
     case "action.ordered":
     case "action.started":
       return `${code(event.data.actionType)} on ${says(targetName(event.data.target))}.`;

@@ -23,6 +23,8 @@ const editPlanSchema = z.strictObject({
   canary: fieldEditSchema.optional(),
   /** Instances that feel it, and how, for people and policy. */
   instances: z.number().int().min(0),
+  /** How many there are, where some of them are taken away. */
+  ofInstances: z.number().int().min(0).optional(),
   says: z.string(),
   warnings: z.array(z.string()),
 });
@@ -31,6 +33,8 @@ export type EditPlan = z.infer<typeof editPlanSchema>;
 /** What an action makes of the object that it found. */
 export interface Wanted extends WantedFields {
   readonly instances: number;
+  /** How many there are, where some of them are taken away: a budget knows the share by it. */
+  readonly ofInstances?: number;
   readonly says: string;
   readonly warnings?: readonly string[];
 }
@@ -75,7 +79,12 @@ export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params,
       risk: spec.risk,
       permissions: spec.permissions,
       target: (params) => targetOf(spec.object(params)),
-      blastRadius: ({ edit, instances, says }) => ({ objects: [objectTitle(edit.object)], instances, says }),
+      blastRadius: ({ edit, instances, ofInstances, says }) => ({
+        objects: [objectTitle(edit.object)],
+        instances,
+        ...(ofInstances === undefined ? {} : { ofInstances }),
+        says,
+      }),
     },
     plan: (context, params) => undisturbed(() => planned(spec, context, params)),
     dryRun: (context, plan) => undisturbed(() => proved(context, plan)),
@@ -106,12 +115,13 @@ async function planned<Params>(
   if (!edit.ok) return edit;
   const canary = spec.rolls ? await planCanary(context, ref, found.value, wanted.value) : ok(undefined);
   if (!canary.ok) return canary;
-  const { instances, says, warnings = [] } = wanted.value;
+  const { instances, ofInstances, says, warnings = [] } = wanted.value;
   const first = ` One first; the others when it has been ready for ${soakSeconds} s.`;
   return ok({
     edit: edit.value,
     ...(canary.value === undefined ? {} : { canary: canary.value }),
     instances,
+    ...(ofInstances === undefined ? {} : { ofInstances }),
     says: canary.value === undefined ? says : says + first,
     warnings: [...warnings, ...ownershipWarnings(ref, found.value)],
   });

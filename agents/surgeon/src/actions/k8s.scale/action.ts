@@ -47,6 +47,7 @@ export const action = editAction({
     return ok({
       fields: [{ path: "/spec/replicas", after: params.replicas }],
       instances: Math.abs(params.replicas - replicas),
+      ...(params.replicas < replicas ? { ofInstances: replicas } : {}),
       says: `${params.replicas} pods instead of ${replicas}.`,
     });
   },
