@@ -230,6 +230,12 @@ describe("an option that a person decides on", () => {
     given(...both, started(), second).gives("action.failed approval_used");
     given(...both, started(), second, second).gives("action.failed approval_used");
   });
+  it("is one that cannot be taken back, whether anybody was asked or not", () => {
+    const offered = proposal() as EventOf<"remediation.proposed">;
+    for (const option of offered.data.options) option.reversible = "none";
+    given(offered, order()).gives("action.failed approval_missing");
+    given(offered, asked(), granted(), order()).gives("action.started");
+  });
   it("waits on when the Coordinator says that an answer does not count", () => {
     const yes = granted();
     const refusal = (causationid: string): OmegaEvent =>
