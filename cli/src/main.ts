@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { addActions } from "./commands/actions.ts";
 import { addApprovals } from "./commands/approve.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addAutonomy } from "./commands/autonomy.ts";
@@ -27,6 +28,7 @@ addDemo(program);
 addStatus(program);
 addIncidents(program);
 addApprovals(program);
+addActions(program);
 addPolicy(program);
 addAutonomy(program);
 addDiagnose(program);

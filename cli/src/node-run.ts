@@ -26,6 +26,7 @@ export function runNode(args: readonly string[]): Promise<NodeRun> {
   });
 }
 
+/** What a text says as JSON; `undefined` when it is none. */
 export function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);

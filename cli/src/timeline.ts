@@ -167,15 +167,15 @@ function refusal({ actionType, reason }: { actionType: string; reason: string })
 }
 
 /** What would change, field by field. */
-export function diffOf({ changes }: RepairOption): Told[] {
+export function diffOf({ changes }: Pick<RepairOption, "changes">, shown = changesShown): Told[] {
   const lines = changes
-    .slice(0, changesShown)
+    .slice(0, shown)
     .flatMap(({ path, before, after }) => [
       dim(printable(path, 120)),
       ...(before === undefined ? [] : [{ tone: "bad" as const, text: `- ${valueText(before)}` }]),
       ...(after === undefined ? [] : [{ tone: "good" as const, text: `+ ${valueText(after)}` }]),
     ]);
-  return changes.length > changesShown ? [...lines, dim(`and ${changes.length - changesShown} more fields`)] : lines;
+  return changes.length > shown ? [...lines, dim(`and ${changes.length - shown} more fields`)] : lines;
 }
 
 function tellAction(event: OmegaEvent): Told[] | undefined {

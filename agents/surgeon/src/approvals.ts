@@ -1,73 +1,124 @@
-import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { EventOf } from "@omega/bus-schemas/catalogue.ts";
+import { timeText } from "@omega/shared/clock.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 
-// Surgeon's own look at what people said, right before the effect. It believes neither the Coordinator's word that a person approved, nor that
-// an irreversible action needs nobody. That `approval.granted` was signed with an operator's key was checked when it was read.
-
-export interface PlanAnswer {
-  /** The plan was let run in a person's name. */
-  readonly inPersonsName: boolean;
+/** What the stream says of a person's decision on one plan. */
+export interface Approval {
+  readonly incidentId: string;
+  readonly planHash: string;
+  /** Milliseconds since the epoch after which it lets nothing start; 0 when nobody asked a person in a way that can expire. */
+  readonly expiresAt: number;
+  readonly decision: "awaited" | "granted" | "denied";
+  /** The event by which it was granted. */
   readonly grantedBy: string | undefined;
-  readonly denied: boolean;
-  /** The action that the approval was used for: it counts once. */
+  /** The action that it let start: it lets no second one. */
   readonly usedBy: string | undefined;
 }
 
-/** What was said about a plan, by incident and plan hash. */
-export type Approvals = ReadonlyMap<string, PlanAnswer>;
+/** By option id. An option that is not in here was never a person's to decide. */
+export type Approvals = ReadonlyMap<string, Approval>;
 
-const unanswered: PlanAnswer = { inPersonsName: false, grantedBy: undefined, denied: false, usedBy: undefined };
-const keptMax = 1000;
+type Asked = EventOf<"approval.requested">;
+type Answered = EventOf<"approval.granted"> | EventOf<"approval.denied">;
+type Authorised = EventOf<"remediation.authorized">;
+type Started = EventOf<"action.started">;
 
-export function evolveApprovals(approvals: Approvals, event: OmegaEvent): Approvals {
-  switch (event.type) {
-    case "remediation.authorized":
-      return event.data.by.kind === "person" ? changed(approvals, event, { inPersonsName: true }) : approvals;
-    case "approval.granted":
-      return changed(approvals, event, { grantedBy: event.id });
-    case "approval.denied":
-      return changed(approvals, event, { denied: true });
-    case "approval.refused": {
-      // Refused is what the Coordinator says to one answer; another person's may stand.
-      const answer = approvals.get(keyOf(event));
-      return answer?.grantedBy === event.causationid ? changed(approvals, event, { grantedBy: undefined }) : approvals;
-    }
-    case "action.started":
-      return changed(approvals, event, { usedBy: event.data.actionId });
-    default:
-      return approvals;
-  }
+/** A person is asked. Asking again opens the question again: an answer to the earlier one does not carry over. */
+export function asked(approvals: Approvals, { data, incidentid = "" }: Asked): Approvals {
+  const { optionId, planHash, expiresAt } = data;
+  return new Map(approvals).set(optionId, {
+    incidentId: incidentid,
+    planHash,
+    expiresAt: Date.parse(expiresAt),
+    decision: "awaited",
+    grantedBy: undefined,
+    usedBy: undefined,
+  });
 }
 
-/** Whether what people said lets this order start. Terminal failures `approval_denied`, `approval_missing`, `approval_used`. */
-export function approvedAsNeeded(
-  order: EventOf<"action.ordered">,
+/** Counts for exactly the plan that was asked about, from a person's key, in time, and before anything came of it. A no stays a no. */
+export function answered(approvals: Approvals, event: Answered, storedAt: number): Approvals {
+  const { optionId, planHash } = event.data;
+  const approval = approvals.get(optionId);
+  const counts =
+    approval !== undefined &&
+    approval.usedBy === undefined &&
+    approval.decision !== "denied" &&
+    approval.planHash === planHash &&
+    approval.incidentId === event.incidentid &&
+    event.keyid.startsWith("operator-") &&
+    storedAt <= approval.expiresAt;
+  if (!counts) return approvals;
+  const given =
+    event.type === "approval.granted"
+      ? { decision: "granted" as const, grantedBy: event.id }
+      : { decision: "denied" as const, grantedBy: undefined };
+  return new Map(approvals).set(optionId, { ...approval, ...given });
+}
+
+/** The Coordinator says to one answer that it does not count; another person's may stand. */
+export function refused(approvals: Approvals, { data, causationid }: EventOf<"approval.refused">): Approvals {
+  const approval = approvals.get(data.optionId);
+  if (approval?.grantedBy === undefined || approval.grantedBy !== causationid) return approvals;
+  return new Map(approvals).set(data.optionId, { ...approval, decision: "awaited", grantedBy: undefined });
+}
+
+/** The Coordinator says that a person let it run. If nobody was asked, then nobody can have answered. */
+export function authorised(approvals: Approvals, { data, incidentid = "" }: Authorised): Approvals {
+  const { optionId, planHash, by } = data;
+  if (by.kind !== "person" || approvals.has(optionId)) return approvals;
+  const unasked = {
+    incidentId: incidentid,
+    planHash,
+    expiresAt: 0,
+    decision: "awaited",
+    grantedBy: undefined,
+    usedBy: undefined,
+  } as const;
+  return new Map(approvals).set(optionId, unasked);
+}
+
+/** What a start that it permits uses up: no second start gets through by it. */
+export function used(approvals: Approvals, { data }: Started): Approvals {
+  const approval = approvals.get(data.optionId);
+  if (approval === undefined) return approvals;
+  return new Map(approvals).set(data.optionId, { ...approval, usedBy: data.actionId });
+}
+
+/**
+ * Whether what the stream says lets this action start, whatever the Coordinator says. Failures, all `terminal`: `approval_missing`,
+ * `approval_denied`, `approval_other_plan`, `approval_expired`, `approval_used`.
+ */
+export function mayStart(
   approvals: Approvals,
+  action: { readonly optionId: string; readonly planHash: string; readonly incidentId: string },
+  now: number,
   reversible: "exact" | "compensating" | "none",
 ): Outcome<void> {
-  const { actionId, planHash } = order.data;
-  const answer = approvals.get(keyOf(order)) ?? unanswered;
-  const plan = `plan ${planHash.slice(0, 12)}`;
-  if (answer.denied) return fail("terminal", "approval_denied", `A person said no to ${plan}; nothing was done.`);
-  if (!answer.inPersonsName && reversible !== "none") return ok();
-  if (answer.grantedBy === undefined) {
-    const why = answer.inPersonsName ? "it was let run in a person's name" : "it can't be taken back";
-    return fail("terminal", "approval_missing", `Nobody's signed approval of ${plan} is on the stream, and ${why}.`);
+  const approval = approvals.get(action.optionId);
+  if (approval === undefined) {
+    if (reversible !== "none") return ok();
+    return fail("terminal", "approval_missing", "It can't be taken back, and no person approved it; nothing was done.");
   }
-  if (answer.usedBy !== undefined && answer.usedBy !== actionId) {
-    return fail("terminal", "approval_used", `The approval of ${plan} was used for ${answer.usedBy}; it counts once.`);
+  if (approval.planHash !== action.planHash || approval.incidentId !== action.incidentId) {
+    return fail("terminal", "approval_other_plan", "A person was asked about another plan; nothing was done.");
+  }
+  if (approval.decision === "denied") {
+    return fail("terminal", "approval_denied", "A person said no to this plan; nothing was done.");
+  }
+  if (approval.decision === "awaited") {
+    return fail(
+      "terminal",
+      "approval_missing",
+      "No person's approval of this plan is on the stream; nothing was done.",
+    );
+  }
+  if (approval.usedBy !== undefined) {
+    return fail("terminal", "approval_used", `The approval was used by ${approval.usedBy} already; nothing was done.`);
+  }
+  if (now > approval.expiresAt) {
+    const until = timeText(approval.expiresAt);
+    return fail("terminal", "approval_expired", `The approval was void after ${until}; nothing was done.`);
   }
   return ok();
-}
-
-type AboutPlan = { readonly incidentid?: string | undefined; readonly data: { readonly planHash: string } };
-
-function keyOf({ incidentid = "", data }: AboutPlan): string {
-  return `${incidentid} ${data.planHash}`;
-}
-
-function changed(approvals: Approvals, event: AboutPlan, change: Partial<PlanAnswer>): Approvals {
-  const key = keyOf(event);
-  const answer = { ...unanswered, ...approvals.get(key), ...change };
-  return new Map([...approvals, [key, answer] as const].slice(-keptMax));
 }

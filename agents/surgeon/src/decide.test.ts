@@ -80,7 +80,7 @@ const undoStarted = (): OmegaEvent => event("undo.started", { actionId: "act-1" 
 
 /** The last event is decided on; it and all before it are folded, as the loop does. */
 function given(...events: OmegaEvent[]) {
-  const state = events.reduce<State>(evolve, initialState);
+  const state = events.reduce<State>((folded, one) => evolve(folded, one, now), initialState);
   const last = events.at(-1);
   assert.ok(last !== undefined);
   const at = (moment: number) => decide(last, state, { now: moment, fence: 0 }, { registry, instance: "surgeon-1" });
@@ -115,8 +115,6 @@ describe("an order", () => {
       reasons: [],
     });
     given(proposal(), authorized, order()).gives("action.failed approval_missing");
-    const granted = event("approval.granted", { optionId: "opt-1", planHash, by: "ada" });
-    given(proposal(), granted, authorized, order()).gives("action.started");
   });
   it("with another plan under the old hash is refused", () =>
     given(proposal(), order({ plan: { ...plan, instances: 9 } })).gives("action.failed plan_hash_wrong"));
@@ -136,7 +134,10 @@ describe("an order", () => {
   it("with an action id that was ordered before is nothing", () => given(proposal(), order(), order()).gives());
   it("that is delivered again after its start is nothing", () => {
     const ordered = order();
-    const state = [proposal(), ordered, started()].reduce<State>(evolve, initialState);
+    const state = [proposal(), ordered, started()].reduce<State>(
+      (folded, one) => evolve(folded, one, now),
+      initialState,
+    );
     const again = decide(ordered, state, { now, fence: 0 }, { registry, instance: "surgeon-1" });
     assert.deepEqual(again, { say: [], perform: [] });
   });
@@ -151,6 +152,101 @@ describe("a start", () => {
   it("that the stream stored after the order's deadline is refused", () => {
     const late = given(proposal(), order(), started()).told(now + 60_001);
     assert.deepEqual(late, ["action.failed order_expired"]);
+  });
+});
+
+describe("an option that a person decides on", () => {
+  const named = { optionId: "opt-1", planHash };
+  const asked = (expiresAt = now + 30_000): OmegaEvent =>
+    event("approval.requested", { ...named, expiresAt: timeText(expiresAt), reasons: [] });
+  const granted = (changes = {}, extra = {}): OmegaEvent =>
+    event("approval.granted", { ...named, by: "ada", ...changes }, extra);
+  const denied = (): OmegaEvent => event("approval.denied", { ...named, by: "bob" });
+  const authorised = (kind: "policy" | "person" = "person"): OmegaEvent =>
+    event("remediation.authorized", { ...named, by: { kind, name: "ada" }, reasons: [] });
+
+  it("is started when the approval is on the stream", () => {
+    given(proposal(), asked(), granted(), authorised(), order()).gives("action.started");
+    given(proposal(), asked(), granted(), authorised(), order(), started()).gives("do execute");
+  });
+  it("is refused without one, whatever the Coordinator says", () => {
+    given(proposal(), asked(), order()).gives("action.failed approval_missing");
+    given(proposal(), asked(), authorised(), order()).gives("action.failed approval_missing");
+    given(proposal(), asked(), authorised("policy"), order()).gives("action.failed approval_missing");
+    given(proposal(), authorised(), order()).gives("action.failed approval_missing");
+    given(proposal(), authorised(), granted(), order()).gives("action.failed approval_missing");
+  });
+  it("is refused when the approval is for another plan, from another key or of another incident", () => {
+    for (const wrong of [
+      granted({ planHash: "1".repeat(64) }),
+      granted({}, { keyid: "coordinator-0123456789abcdef" }),
+      granted({}, { incidentid: "inc-2" }),
+      granted({ optionId: "opt-2" }),
+    ]) {
+      given(proposal(), asked(), wrong, authorised(), order()).gives("action.failed approval_missing");
+    }
+  });
+  it("is refused when the person was asked about another plan", () => {
+    const other = event("approval.requested", {
+      optionId: "opt-1",
+      planHash: "1".repeat(64),
+      expiresAt: timeText(now + 30_000),
+      reasons: [],
+    });
+    given(proposal(), other, granted({ planHash: "1".repeat(64) }), order()).gives("action.failed approval_other_plan");
+  });
+  it("is refused after a no, also if somebody says yes later", () => {
+    given(proposal(), asked(), denied(), order()).gives("action.failed approval_denied");
+    given(proposal(), asked(), granted(), denied(), order()).gives("action.failed approval_denied");
+    given(proposal(), asked(), denied(), granted(), order()).gives("action.failed approval_denied");
+  });
+  it("is refused when the answer, the order or the start comes too late", () => {
+    given(proposal(), asked(now - 1), granted(), order()).gives("action.failed approval_missing");
+    const late = given(proposal(), asked(), granted(), authorised(), order()).told(now + 30_001);
+    assert.deepEqual(late, ["action.failed approval_expired"]);
+    const upTo = [proposal(), asked(), granted(), order()].reduce(
+      (folded, one) => evolve(folded, one, now),
+      initialState,
+    );
+    const start = started();
+    const after = evolve(upTo, start, now + 30_001);
+    const { say, perform } = decide(start, after, { now: now + 30_001, fence: 0 }, { registry, instance: "surgeon-1" });
+    assert.deepEqual(perform, []);
+    assert.ok(say[0]?.type === "action.failed" && say[0].data.failure.code === "approval_expired");
+  });
+  it("is started once by one approval, and again when its start is delivered again", () => {
+    const start = started();
+    const once = [proposal(), asked(), granted(), authorised(), order(), start];
+    given(...once, start).gives("do execute");
+    given(...once, order({ actionId: "act-2" })).gives("action.failed approval_used");
+    given(...once, succeeded(), order({ actionId: "act-2" })).gives("action.failed approval_used");
+    given(...once, granted(), order({ actionId: "act-2" })).gives("action.failed approval_used");
+    given(...once, asked(), granted(), order({ actionId: "act-2" })).gives("action.started");
+  });
+  it("is started by one of two orders that were both admitted", () => {
+    const second = { ...started(), data: { ...started().data, actionId: "act-2" } } as OmegaEvent;
+    const both = [proposal(), asked(), granted(), order(), order({ actionId: "act-2" })];
+    given(...both, started()).gives("do execute");
+    given(...both, started(), second).gives("action.failed approval_used");
+    given(...both, started(), second, second).gives("action.failed approval_used");
+  });
+  it("is one that cannot be taken back, whether anybody was asked or not", () => {
+    const offered = proposal() as EventOf<"remediation.proposed">;
+    for (const option of offered.data.options) option.reversible = "none";
+    given(offered, order()).gives("action.failed approval_missing");
+    given(offered, asked(), granted(), order()).gives("action.started");
+  });
+  it("waits on when the Coordinator says that an answer does not count", () => {
+    const yes = granted();
+    const refusal = (causationid: string): OmegaEvent =>
+      event("approval.refused", { ...named, by: "ada", reason: "proposer", says: "" }, { causationid });
+    given(proposal(), asked(), yes, refusal(yes.id), order()).gives("action.failed approval_missing");
+    given(proposal(), asked(), yes, refusal("evt-another"), order()).gives("action.started");
+    given(proposal(), asked(), yes, refusal(yes.id), granted(), order()).gives("action.started");
+  });
+  it("that a panic kept from starting did not use the approval up", () => {
+    const frozen = [proposal(), asked(), granted(), order(), panic(), started(), resumed()];
+    given(...frozen, order({ actionId: "act-2" })).gives("action.started");
   });
 });
 

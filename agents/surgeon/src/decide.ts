@@ -2,9 +2,9 @@ import type { Draft, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts
 import type { Decision, Moment } from "@omega/shared/agent.ts";
 import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import { timeText } from "@omega/shared/clock.ts";
-import { fail, ok, type Failure, type FailureKind, type Outcome } from "@omega/shared/outcome.ts";
+import { fail, type Failure, type FailureKind, type Outcome } from "@omega/shared/outcome.ts";
+import { mayStart } from "./approvals.ts";
 import type { Registry } from "./actions/registry.ts";
-import { approvedAsNeeded } from "./approvals.ts";
 import { sameJson } from "./kubernetes/json-pointer.ts";
 import { isPersons, type KnownAction, type State } from "./state.ts";
 
@@ -86,13 +86,14 @@ function admitted(event: EventOf<"action.ordered">, state: State, moment: Moment
   if (!asOffered) {
     return fail("terminal", "not_as_offered", `The order differs from what was dry-run for option ${data.optionId}.`);
   }
-  const approved = approvedAsNeeded(event, state.approvals, offer.reversible);
+  const wanted = { ...data, incidentId: event.incidentid ?? "" };
+  const approved = mayStart(state.approvals, wanted, moment.now, offer.reversible);
   if (!approved.ok) return approved;
   const action = registry.get(data.actionType);
   if (action === undefined) return fail("terminal", "action_unknown", `No action ${data.actionType} is installed.`);
   const plan = action.planSchema.safeParse(data.plan);
   if (!plan.success) return fail("terminal", "plan_unreadable", `The plan is no plan of ${data.actionType}.`);
-  return ok();
+  return approved;
 }
 
 function onStarted(event: EventOf<"action.started">, state: State, moment: Moment): Decision<Effect> {
@@ -116,8 +117,11 @@ function stoppedBefore(action: KnownAction, state: State, moment: Moment): Failu
       "It had started when the panic button was pressed; it is not resumed.",
     );
   }
-  if (action.undo === "none") return undefined;
-  return failure("unknown", "taken_back", "It is being taken back, or was, before its execution was known to end.");
+  if (action.undo !== "none") {
+    return failure("unknown", "taken_back", "It is being taken back, or was, before its execution was known to end.");
+  }
+  // Of two orders by one approval, only the first to start has it.
+  return action.refusal;
 }
 
 function neverBegins(action: KnownAction | undefined): { ok: false; failure: Failure } | undefined {

@@ -1,14 +1,15 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Permission } from "@omega/shared/action.ts";
 import { z } from "zod";
 import { loadActions, type AnyAction } from "./actions/registry.ts";
+import { rbacManifests, surgeonRoles } from "./rbac.ts";
 
-// Writes docs/actions.md and the actions' part of the policy schema from the actions' own traits and schemas; with --check it writes nothing
-// and fails when a file is stale.
+// Writes docs/actions.md and the RBAC manifests from the actions' own traits and schemas; with --check it writes nothing and fails when
+// one of them is stale.
 
-const documentPath = fileURLToPath(new URL("../../../docs/actions.md", import.meta.url));
-const policySchemaPath = fileURLToPath(new URL("../../../infra/config/policies/actions.cedarschema", import.meta.url));
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 const undoneHow = {
   exact: "exactly",
@@ -70,18 +71,26 @@ export function actionsPolicySchema(types: readonly string[]): string {
   ].join("\n");
 }
 
+/** Everything that is generated from the actions: texts by their paths below the root of the repository. */
+export function generated(actions: readonly AnyAction[]): Map<string, string> {
+  const manifests = [...rbacManifests(surgeonRoles(actions))];
+  return new Map([
+    ["docs/actions.md", actionsDocument(actions)],
+    ["infra/config/policies/actions.cedarschema", actionsPolicySchema(actions.map(({ type }) => type))],
+    ...manifests.map(([name, text]): [string, string] => [`infra/kubernetes/rbac/${name}`, text]),
+  ]);
+}
+
 if (import.meta.main) {
-  const actions = [...(await loadActions()).values()];
   const check = process.argv.includes("--check");
-  let stale = false;
-  for (const [path, text] of [
-    [documentPath, actionsDocument(actions)],
-    [policySchemaPath, actionsPolicySchema(actions.map(({ type }) => type))],
-  ] as const) {
+  for (const [name, text] of generated([...(await loadActions()).values()])) {
+    const path = join(root, name);
     if (existsSync(path) && readFileSync(path, "utf8") === text) continue;
-    stale = true;
-    if (!check) writeFileSync(path, text);
+    if (check) process.exitCode = 1;
+    else {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    }
     process.stdout.write(`${check ? "stale" : "wrote"} ${path}\n`);
   }
-  process.exitCode = check && stale ? 1 : 0;
 }

@@ -2,16 +2,13 @@ import type { Draft, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import type { ActionContext } from "@omega/shared/action.ts";
 import type { EffectContext } from "@omega/shared/agent.ts";
-import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import type { Clock } from "@omega/shared/clock.ts";
-import { deriveId } from "@omega/shared/ids.ts";
 import type { Log } from "@omega/shared/log.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
-import { z } from "zod";
 import type { AnyAction, Registry } from "./actions/registry.ts";
 import { about, resultOf, type Effect } from "./decide.ts";
-import { mayTouch, readInventory, type NamespaceRules } from "./inventory.ts";
-import type { JsonObject } from "./kubernetes/json-pointer.ts";
+import { readInventory, type NamespaceRules } from "./inventory.ts";
+import { planRepair, proveRepair } from "./offer.ts";
 import type { Clients } from "./ports.ts";
 import { considerRepairs, type Refusal, type Repair } from "./repair-planner.ts";
 import { RunningWork } from "./running-work.ts";
@@ -32,9 +29,6 @@ export interface HandlerSetting {
   readonly proposeMs: number;
   readonly actionMs: number;
 }
-
-/** Plans of all actions carry their warnings for people under this name. */
-const warnedSchema = z.looseObject({ warnings: z.array(z.string()).default([]) });
 
 /** Performs Surgeon's effects. It decides nothing that replay would need: what may run was decided before. */
 export class Handler {
@@ -88,38 +82,9 @@ export class Handler {
 
   /** Plans and dry-runs one repair. What does not get through is refused with its reason. */
   async #offer(repair: Repair, incidentId: string, signal: AbortSignal): Promise<Outcome<RepairOption>> {
-    const action = this.#setting.registry.get(repair.actionType);
-    if (action === undefined) return fail("terminal", "action_unknown", `No action ${repair.actionType} is installed.`);
-    const params = action.paramsSchema.safeParse(repair.params);
-    if (!params.success) return fail("terminal", "bad_params", z.prettifyError(params.error));
-    const target = action.traits.target(params.data);
-    if (target.namespace !== undefined && !mayTouch(this.#setting.namespaces, target.namespace)) {
-      return fail("terminal", "not_allowed", `Namespace ${target.namespace} is protected or not on the allow-list.`);
-    }
     const context = this.#contextFor(incidentId, signal);
-    const planned = await action.plan(context, params.data);
-    if (!planned.ok) return planned;
-    const changes = await action.dryRun(context, planned.value);
-    if (!changes.ok) return changes;
-    // The plan is judged as it will come back from the stream: through JSON.
-    const plan = JSON.parse(JSON.stringify(planned.value)) as JsonObject;
-    const planHash = canonicalHash(plan);
-    const { reversible, risk, dryRun = "proven" } = action.traits;
-    return ok({
-      optionId: deriveId(incidentId, `${action.type}\n${planHash}`),
-      actionType: action.type,
-      params: repair.params,
-      target,
-      plan,
-      planHash,
-      changes: changes.value.slice(0, 256),
-      dryRun,
-      reversible,
-      risk,
-      blastRadius: action.traits.blastRadius(action.planSchema.parse(plan)),
-      reasons: [...repair.reasons],
-      warnings: [...repair.warnings, ...warnedSchema.parse(plan).warnings].slice(0, 16),
-    });
+    const planned = await planRepair(repair, this.#setting, context);
+    return planned.ok ? await proveRepair(planned.value, incidentId, context) : planned;
   }
 
   async #execute(

@@ -1,3 +1,4 @@
+import type { Permission } from "@omega/shared/action.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import {
@@ -12,6 +13,14 @@ import {
 import type { KubernetesObject } from "./kubernetes/objects.ts";
 import type { KubernetesApi } from "./ports.ts";
 import type { SettingsHistory } from "./settings-history.ts";
+
+/** What it takes to read the inventory, and to see config maps change (`settings-watch.ts`). */
+export const inventoryPermissions: readonly Permission[] = [
+  { apiGroup: "apps", resource: "deployments", verbs: ["get", "list"] },
+  { apiGroup: "apps", resource: "replicasets", verbs: ["list"] },
+  { apiGroup: "autoscaling", resource: "horizontalpodautoscalers", verbs: ["list"] },
+  { apiGroup: "", resource: "configmaps", verbs: ["list"] },
+];
 
 const nameLabel = "app.kubernetes.io/name";
 

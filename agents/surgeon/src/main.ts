@@ -1,9 +1,7 @@
 import { runAgentProcess } from "@omega/shared/agent-process.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 import { loadActions } from "./actions/registry.ts";
-import { KubernetesClient } from "./adapters/kubernetes-client.ts";
-import { SshClient } from "./adapters/ssh-client.ts";
-import { WebhookClient } from "./adapters/webhook-client.ts";
+import { openClients } from "./clients.ts";
 import { surgeonConfigSchema } from "./config.ts";
 import { decide, type Effect } from "./decide.ts";
 import { Handler } from "./handle.ts";
@@ -19,17 +17,12 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
   configSchema: surgeonConfigSchema,
   async compose({ config, log, signal }) {
     const registry = await loadActions();
-    const kubernetes = new KubernetesClient({ ...config.kubernetes, callDeadlineMs: config.deadlines.callMs });
-    const ssh = new SshClient(config.ssh, log);
+    const { clients, close } = openClients(config, log, process.env);
     const instance = `surgeon-${process.pid}`;
     const history = new SettingsHistory();
     const handler = new Handler({
       registry,
-      clients: {
-        kubernetes,
-        ssh: { config: config.ssh, shell: ssh },
-        webhooks: { config: config.webhooks, http: new WebhookClient(config.webhooks, process.env) },
-      },
+      clients,
       clock: systemClock,
       log,
       namespaces: config.namespaces,
@@ -52,7 +45,7 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
       },
       started: () => {
         void watchSettings({
-          api: kubernetes,
+          api: clients.kubernetes,
           namespaces: config.namespaces,
           history,
           clock: systemClock,
@@ -61,11 +54,7 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
         });
         return Promise.resolve();
       },
-      stopped: () => {
-        kubernetes.close();
-        ssh.close();
-        return Promise.resolve();
-      },
+      stopped: () => Promise.resolve(close()),
     };
   },
 });

@@ -1,6 +1,7 @@
 import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Target } from "@omega/bus-schemas/vocabulary.ts";
-import { evolveApprovals, type Approvals } from "./approvals.ts";
+import { answered, asked, authorised, mayStart, refused, used, type Approvals } from "./approvals.ts";
+import type { Failure } from "@omega/shared/outcome.ts";
 import type { JsonObject } from "./kubernetes/json-pointer.ts";
 
 /** What this Surgeon offered under an option id: an order must ask for exactly this. */
@@ -31,12 +32,16 @@ export interface KnownAction {
   /** The order that counts; a second order with the same action id is nothing. */
   readonly orderId: string;
   readonly phase: ActionPhase;
+  /** Why it may not begin although its start is on the stream; found at the start, so that a redelivery finds the same. */
+  readonly refusal: Failure | undefined;
   readonly undo: "none" | "started" | "done";
 }
 
 export interface State {
   readonly offers: ReadonlyMap<string, Offer>;
   readonly actions: ReadonlyMap<string, KnownAction>;
+  /** What persons were asked about, and what they said. */
+  readonly approvals: Approvals;
   /** Ids of requests that were answered. */
   readonly answered: ReadonlySet<string>;
   /** Undo orders that have their result. */
@@ -45,38 +50,38 @@ export interface State {
   readonly fence: number;
   /** Id of the press that froze us; nothing new starts. */
   readonly frozenBy: string | undefined;
-  /** What people said about plans. */
-  readonly approvals: Approvals;
 }
 
 export const initialState: State = {
   offers: new Map(),
   actions: new Map(),
+  approvals: new Map(),
   answered: new Set(),
   undone: new Set(),
   fence: 0,
   frozenBy: undefined,
-  approvals: new Map(),
 };
 
 /** How many of each thing are remembered; the oldest go first. Undo of an older action is a person's work. */
 const keptMax = 1000;
 
-export function evolve(state: State, event: OmegaEvent): State {
-  const approvals = evolveApprovals(state.approvals, event);
-  return evolveRest(approvals === state.approvals ? state : { ...state, approvals }, event);
-}
-
-function evolveRest(state: State, event: OmegaEvent): State {
+export function evolve(state: State, event: OmegaEvent, storedAt: number): State {
   switch (event.type) {
     case "remediation.proposed":
       return proposed(state, event);
+    case "approval.requested":
+      return { ...state, approvals: newest([...asked(state.approvals, event)]) };
+    case "approval.granted":
+    case "approval.denied":
+      return { ...state, approvals: answered(state.approvals, event, storedAt) };
+    case "approval.refused":
+      return { ...state, approvals: refused(state.approvals, event) };
+    case "remediation.authorized":
+      return { ...state, approvals: newest([...authorised(state.approvals, event)]) };
     case "action.ordered":
       return ordered(state, event);
     case "action.started":
-      return changed(state, event.data.actionId, (action) =>
-        action.phase === "ordered" ? { ...action, phase: "started" } : action,
-      );
+      return started(state, event, storedAt);
     case "action.succeeded":
     case "action.failed":
     case "action.conflicted":
@@ -130,9 +135,21 @@ function ordered(state: State, event: EventOf<"action.ordered">): State {
     notAfter: Date.parse(notAfter),
     orderId: event.id,
     phase: state.frozenBy === undefined ? "ordered" : "frozen",
+    refusal: undefined,
     undo: "none",
   };
   return { ...seen, actions: newest([...state.actions, [actionId, action]]) };
+}
+
+/** What never begins uses no approval up. */
+function started(state: State, event: EventOf<"action.started">, storedAt: number): State {
+  const { actionId } = event.data;
+  if (state.actions.get(actionId)?.phase !== "ordered") return state;
+  // What can't be taken back needs a person's approval to be admitted; here it is that approval which is looked at.
+  const allowed = mayStart(state.approvals, { ...event.data, incidentId: event.incidentid ?? "" }, storedAt, "exact");
+  const approvals = allowed.ok ? used(state.approvals, event) : state.approvals;
+  const refusal = allowed.ok ? undefined : allowed.failure;
+  return changed({ ...state, approvals }, actionId, (action) => ({ ...action, phase: "started", refusal }));
 }
 
 function undoOrdered(state: State, event: EventOf<"undo.ordered">): State {

@@ -15,6 +15,8 @@ export interface ActionCase {
   readonly irreversible?: boolean;
   /** The field has no third value that a foreign change could set: there is nothing to be in conflict with. */
   readonly twoValued?: boolean;
+  /** Whether the pods that it concerns are as its object says, where it concerns any. */
+  ended?(cluster: Cluster, name: string): Promise<boolean>;
   /** JSON Pointers to what controllers write in the object as they see fit. */
   readonly booksOfControllers?: readonly string[];
 }
@@ -51,19 +53,22 @@ export const imagePatch = (image: string): object => ({
 });
 
 /** Waits until the controller has seen the newest template and made its ReplicaSet. */
-export async function settled(cluster: Cluster, name: string): Promise<void> {
-  await cluster.until(`${name} is settled`, async () => {
-    const { metadata, spec, status } = await cluster.get<{
-      metadata: { generation: number; annotations?: Record<string, string> };
-      spec: { replicas: number };
-      status: { observedGeneration?: number; updatedReplicas?: number; availableReplicas?: number; replicas?: number };
-    }>(`${deployments}/${name}`);
-    return (
-      status.observedGeneration === metadata.generation &&
-      metadata.annotations?.["deployment.kubernetes.io/revision"] !== undefined &&
-      (status.updatedReplicas ?? 0) === spec.replicas &&
-      (status.replicas ?? 0) === spec.replicas &&
-      (status.availableReplicas ?? 0) === spec.replicas
-    );
-  });
+export function settled(cluster: Cluster, name: string): Promise<void> {
+  return cluster.until(`${name} is settled`, () => isSettled(cluster, name));
+}
+
+/** Whether all pods of a deployment are of its newest template, available, and as many as it wants. */
+export async function isSettled(cluster: Cluster, name: string): Promise<boolean> {
+  const { metadata, spec, status } = await cluster.get<{
+    metadata: { generation: number; annotations?: Record<string, string> };
+    spec: { replicas: number };
+    status: { observedGeneration?: number; updatedReplicas?: number; availableReplicas?: number; replicas?: number };
+  }>(`${deployments}/${name}`);
+  return (
+    status.observedGeneration === metadata.generation &&
+    metadata.annotations?.["deployment.kubernetes.io/revision"] !== undefined &&
+    (status.updatedReplicas ?? 0) === spec.replicas &&
+    (status.replicas ?? 0) === spec.replicas &&
+    (status.availableReplicas ?? 0) === spec.replicas
+  );
 }

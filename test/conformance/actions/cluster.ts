@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { ApiClient, type PatchKind } from "@omega/demo-cluster/kubelet/api-client.ts";
 import { readKubeconfig } from "@omega/demo-cluster/kubelet/kubeconfig.ts";
-import { missingBinaries, startRealControlPlane } from "../kubelet/real-control-plane.ts";
 import { valueAt } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
+import { candidates, type Cluster as StartedCluster } from "../kubernetes/cluster-under-test.ts";
 import { PretendedKubelet } from "./pretended-kubelet.ts";
 
 export const namespace = `surgery-${process.pid}`;
@@ -14,35 +12,27 @@ export const namespace = `surgery-${process.pid}`;
 /** A Kubernetes API with somebody who says that pods are ready, and hands to arrange and inspect it with. */
 export class Cluster {
   readonly kubeconfig: string;
+  /** The kubeconfig of the user "reader", who is bound to nothing; none in a cluster that was lent. */
+  readonly readerKubeconfig: string | undefined;
   readonly #api: ApiClient;
   readonly #kubelet: PretendedKubelet;
   readonly #stop: () => Promise<void>;
   readonly #clusterWide: string[] = [];
 
-  constructor(kubeconfig: string, stop: () => Promise<void>) {
+  constructor(kubeconfig: string, stop: () => Promise<void>, readerKubeconfig?: string) {
     this.kubeconfig = kubeconfig;
+    this.readerKubeconfig = readerKubeconfig;
     this.#api = new ApiClient(readKubeconfig(kubeconfig));
     this.#kubelet = new PretendedKubelet(this.#api, namespace);
     this.#stop = stop;
   }
 
-  /** The cluster that the environment offers, or why there is none. */
-  static async find(): Promise<Cluster | string> {
-    const given = process.env["OMEGA_TEST_KUBECONFIG"];
-    if (given !== undefined && given !== "") return await new Cluster(given, () => Promise.resolve()).ready();
-    const assets = process.env["KUBEBUILDER_ASSETS"];
-    if (assets === undefined || assets === "") {
-      return "no Kubernetes API: set KUBEBUILDER_ASSETS to control plane binaries, or OMEGA_TEST_KUBECONFIG to a cluster";
-    }
-    const missing = missingBinaries(assets);
-    if (missing !== undefined) return missing;
-    const folder = mkdtempSync(join(tmpdir(), "omega-actions-"));
-    const plane = await startRealControlPlane(assets, folder);
-    const stop = async (): Promise<void> => {
-      await plane.stop();
-      rmSync(folder, { recursive: true, force: true });
-    };
-    return await new Cluster(plane.kubeconfig, stop).ready();
+  /** The real cluster that the environment offers, else the embedded one. */
+  static async find(): Promise<Cluster> {
+    const [embedded, real] = clusterChoices;
+    const choice = real?.skip === false ? real : embedded;
+    assert.ok(choice !== undefined);
+    return await choice.start();
   }
 
   /** Leaves nothing behind in a cluster that was lent. */
@@ -92,7 +82,7 @@ export class Cluster {
     }
   }
 
-  private async ready(): Promise<this> {
+  async ready(): Promise<this> {
     await this.#api.create("/api/v1/namespaces", {
       apiVersion: "v1",
       kind: "Namespace",
@@ -104,4 +94,29 @@ export class Cluster {
     });
     return this;
   }
+}
+
+export interface ClusterChoice {
+  readonly name: string;
+  /** Why it cannot be had here. */
+  readonly skip: string | false;
+  readonly start: () => Promise<Cluster>;
+}
+
+/** The embedded control plane, and the real one that the environment offers. */
+export const clusterChoices: readonly ClusterChoice[] = candidates.map((candidate) => ({
+  name: candidate.name,
+  skip: candidate.skip,
+  async start() {
+    const started = await candidate.start();
+    return await new Cluster(started.kubeconfig, () => started.stop(), readersKubeconfig(started)).ready();
+  },
+}));
+
+/** Beside the admin's, so that it goes when the cluster goes. */
+function readersKubeconfig({ kubeconfig, adminToken, readerToken }: StartedCluster): string | undefined {
+  if (readerToken === undefined) return undefined;
+  const path = `${kubeconfig}.reader`;
+  writeFileSync(path, readFileSync(kubeconfig, "utf8").replaceAll(adminToken, readerToken), { mode: 0o600 });
+  return path;
 }

@@ -11,6 +11,8 @@ import type { KubernetesObject, ObjectRef } from "../../../agents/surgeon/src/ku
 export const faults = ["refused", "lost", "applied anyway"] as const;
 export type Fault = (typeof faults)[number];
 
+const readsInTurnMax = 4;
+
 /** A Kubernetes API that fails at one chosen call, and tells what was asked of it. */
 export class FaultyKubernetes implements KubernetesApi {
   readonly #real: KubernetesApi;
@@ -18,6 +20,8 @@ export class FaultyKubernetes implements KubernetesApi {
   /** Runs before every write that is no dry-run: the moment between an action's look and its write. */
   readonly #beforeWrite: () => Promise<void>;
   calls = 0;
+  #lastRead = "";
+  #repeats = 0;
   /** Writes that were no dry-runs, as far as the action asked for them. */
   writes = 0;
   /** Number of the last write among the calls. */
@@ -34,6 +38,11 @@ export class FaultyKubernetes implements KubernetesApi {
   }
 
   get(ref: ObjectRef): Promise<Outcome<KubernetesObject>> {
+    const read = JSON.stringify(ref);
+    this.#repeats = read === this.#lastRead ? this.#repeats + 1 : 0;
+    this.#lastRead = read;
+    // Waiting is looking at one thing again and again: whichever of these looks fails, the next is like it.
+    if (this.#repeats >= readsInTurnMax) return this.#real.get(ref);
     return this.#call(false, () => this.#real.get(ref));
   }
 
@@ -52,6 +61,7 @@ export class FaultyKubernetes implements KubernetesApi {
   async #call<T>(writes: boolean, send: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     this.calls += 1;
     if (writes) {
+      this.#lastRead = "";
       this.writes += 1;
       this.lastWriteAt = this.calls;
       await this.#beforeWrite();

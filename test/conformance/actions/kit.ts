@@ -5,11 +5,11 @@ import { systemClock } from "@omega/shared/clock.ts";
 import { createLog } from "@omega/shared/log.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
 import type { AnyAction } from "../../../agents/surgeon/src/actions/registry.ts";
-import type { JsonObject } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
+import { differences, type JsonObject } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
 import type { Clients, KubernetesApi } from "../../../agents/surgeon/src/ports.ts";
-import { sshConfigSchema } from "../../../agents/surgeon/src/ssh/ssh-config.ts";
 import type { ActionCase } from "./action-case.ts";
 import type { Cluster } from "./cluster.ts";
+import { elsewhere } from "./elsewhere.ts";
 import { FaultyKubernetes, faults, type Fault } from "./faulty-kubernetes.ts";
 
 /** Most of a test is waiting for controllers. */
@@ -18,6 +18,13 @@ const testsAtOnce = 4;
 /** Enough for any rollout of the pretended kubelet; a run that needs it has failed. */
 const actionDeadlineMs = 30_000;
 
+/** One promise of design/actions.md; `check` rejects when the action breaks it. */
+export interface ActionPromise {
+  readonly title: string;
+  readonly check: () => Promise<void>;
+}
+type Promising = (title: string, check: () => Promise<void>) => void;
+
 export interface Setting {
   cluster(): Cluster;
   kubernetes(): KubernetesApi;
@@ -25,55 +32,85 @@ export interface Setting {
 
 /** Registers the promises of design/actions.md as tests of one action. */
 export function holdsItsPromises(action: AnyAction, example: ActionCase, setting: Setting): void {
-  const bench = new Bench(action, example, setting);
   describe(action.type, { concurrency: testsAtOnce }, () => {
-    it("plan and dryRun change nothing, and the plan passes through JSON", async () => {
-      const { name, before, plan } = await bench.planned();
-      const changes = value(await action.dryRun(bench.context(), plan));
-      assert.ok(changes.length > 0, "a dry-run shows what would change");
-      assert.deepEqual(await bench.world(name), before);
-    });
-
-    it("execute may run twice, and its second run writes nothing", async () => {
-      const { name, before, plan } = await bench.planned();
-      value(await action.execute(bench.context(), plan));
-      const after = await bench.world(name);
-      assert.notDeepEqual(after, before);
-      const watched = new FaultyKubernetes(setting.kubernetes());
-      value(await action.execute(bench.context(watched), plan));
-      assert.equal(watched.writes, 0);
-      assert.deepEqual(await bench.world(name), after);
-    });
-
-    it("dryRun announces exactly what execute then does", async () => {
-      const { name, before, plan } = await bench.planned();
-      const changes = value(await action.dryRun(bench.context(), plan));
-      value(await action.execute(bench.context(), plan));
-      const after = await bench.world(name);
-      for (const change of changes) {
-        assert.deepEqual(at(before, change.path), change.before, change.path);
-        assert.deepEqual(at(after, change.path), change.after, change.path);
-      }
-    });
-
-    if (example.irreversible !== true) undoPromises(bench);
-    if (example.irreversible !== true && example.twoValued !== true) conflictPromises(bench);
-    identityPromises(bench);
-
-    for (const step of ["execute", "undo"] as const) {
-      if (step === "undo" && example.irreversible === true) continue;
-      for (const fault of faults) {
-        it(`${step} survives every call being ${fault}`, async () => {
-          await bench.faultEveryCall(step, fault);
-        });
-      }
-    }
+    for (const { title, check } of promisesOf(action, example, setting)) it(title, check);
   });
 }
 
-function undoPromises(bench: Bench): void {
+export function promisesOf(action: AnyAction, example: ActionCase, setting: Setting): ActionPromise[] {
+  const bench = new Bench(action, example, setting);
+  const promises: ActionPromise[] = [];
+  const promise: Promising = (title, check) => void promises.push({ title, check });
+  planPromises(bench, promise);
+  executePromises(bench, promise);
+  if (example.irreversible !== true) undoPromises(bench, promise);
+  if (example.irreversible !== true && example.twoValued !== true) conflictPromises(bench, promise);
+  identityPromises(bench, promise);
+  faultPromises(bench, promise);
+  return promises;
+}
+
+function planPromises(bench: Bench, promise: Promising): void {
+  const { action } = bench;
+  promise("plan and dryRun change nothing, and the plan passes through JSON", async () => {
+    const { name, before, plan } = await bench.planned();
+    const changes = value(await action.dryRun(bench.context(), plan));
+    assert.ok(changes.length > 0, "a dry-run shows what would change");
+    assert.deepEqual(await bench.world(name), before);
+  });
+}
+
+function executePromises(bench: Bench, promise: Promising): void {
+  const { action, example, setting } = bench;
+  promise("execute may run twice, and its second run writes nothing", async () => {
+    const { name, before, plan } = await bench.planned();
+    value(await action.execute(bench.context(), plan));
+    const after = await bench.world(name);
+    assert.notDeepEqual(after, before);
+    const watched = new FaultyKubernetes(setting.kubernetes());
+    value(await action.execute(bench.context(watched), plan));
+    assert.equal(watched.writes, 0);
+    assert.deepEqual(await bench.world(name), after);
+  });
+
+  promise("dryRun announces exactly what execute then does", async () => {
+    const { name, before, plan } = await bench.planned();
+    const changes = value(await action.dryRun(bench.context(), plan));
+    value(await action.execute(bench.context(), plan));
+    const after = await bench.world(name);
+    for (const change of changes) {
+      assert.deepEqual(at(before, change.path), change.before, change.path);
+      assert.deepEqual(at(after, change.path), change.after, change.path);
+    }
+    // What ends an object ends all of its fields.
+    if (bench.example.irreversible === true) return;
+    for (const { path } of differences(before, after)) {
+      assert.ok(
+        changes.some((change) => `${path}/`.startsWith(`${change.path}/`)),
+        `${path} changed without having been announced`,
+      );
+    }
+  });
+
+  promise("done means that its pods are as they should be", async () => {
+    const { name, plan } = await bench.planned();
+    value(await action.execute(bench.context(), plan));
+    assert.ok(await (example.ended?.(setting.cluster(), name) ?? true));
+  });
+}
+
+function faultPromises(bench: Bench, promise: Promising): void {
+  for (const step of ["execute", "undo"] as const) {
+    if (step === "undo" && bench.example.irreversible === true) continue;
+    for (const fault of faults) {
+      promise(`${step} survives every call being ${fault}`, () => bench.faultEveryCall(step, fault));
+    }
+  }
+}
+
+function undoPromises(bench: Bench, promise: Promising): void {
   const { action, setting } = bench;
-  it("undo restores the world exactly, and may run twice", async () => {
+  promise("undo restores the world exactly, and may run twice", async () => {
     const { name, before, plan } = await bench.planned();
     value(await action.execute(bench.context(), plan));
     value(await action.undo(bench.context(), plan));
@@ -83,16 +120,16 @@ function undoPromises(bench: Bench): void {
     assert.equal(watched.writes, 0);
   });
 
-  it("undo of what never happened changes nothing", async () => {
+  promise("undo of what never happened changes nothing", async () => {
     const { name, before, plan } = await bench.planned();
     value(await action.undo(bench.context(), plan));
     assert.deepEqual(await bench.world(name), before);
   });
 }
 
-function conflictPromises(bench: Bench): void {
+function conflictPromises(bench: Bench, promise: Promising): void {
   const { action, example, setting } = bench;
-  it("undo leaves a later foreign change alone and says conflict", async () => {
+  promise("undo leaves a later foreign change alone and says conflict", async () => {
     const { name, plan } = await bench.planned();
     value(await action.execute(bench.context(), plan));
     await example.foreignChange(setting.cluster(), name);
@@ -101,13 +138,13 @@ function conflictPromises(bench: Bench): void {
     assert.deepEqual(await bench.world(name), foreign);
   });
 
-  it("undo leaves a foreign change alone that comes between its look and its write", async () => {
+  promise("undo leaves a foreign change alone that comes between its look and its write", async () => {
     const { name, plan } = await bench.planned();
     value(await action.execute(bench.context(), plan));
     await bench.raced("undo", name, plan);
   });
 
-  it("execute leaves a foreign change since the plan alone and says conflict", async () => {
+  promise("execute leaves a foreign change since the plan alone and says conflict", async () => {
     const { name, plan } = await bench.planned();
     await example.foreignChange(setting.cluster(), name);
     const foreign = await bench.world(name);
@@ -115,17 +152,17 @@ function conflictPromises(bench: Bench): void {
     assert.deepEqual(await bench.world(name), foreign);
   });
 
-  it("execute leaves a foreign change alone that comes between its look and its write", async () => {
+  promise("execute leaves a foreign change alone that comes between its look and its write", async () => {
     const { name, plan } = await bench.planned();
     await bench.raced("execute", name, plan);
   });
 }
 
-function identityPromises(bench: Bench): void {
+function identityPromises(bench: Bench, promise: Promising): void {
   const { action, example, setting } = bench;
   // What an irreversible action ends may have ended already: then it is done. What others change must still be there.
   const expected = example.irreversible === true ? "ok" : "conflict";
-  it("an object that was deleted and made anew is not ours", async () => {
+  promise("an object that was deleted and made anew is not ours", async () => {
     const { name, plan } = await bench.planned();
     await setting.cluster().delete(example.object(name));
     assert.equal(kindOf(await action.execute(bench.context(), plan)), expected);
@@ -135,7 +172,7 @@ function identityPromises(bench: Bench): void {
     assert.deepEqual(await bench.world(name), anew);
   });
 
-  it("what it may not do is terminal and has no effect", async () => {
+  promise("what it may not do is terminal and has no effect", async () => {
     const { name, before, plan } = await bench.planned();
     const refused = forbidding(setting.kubernetes());
     const outcome = await action.execute(bench.context(refused), plan);
@@ -144,21 +181,17 @@ function identityPromises(bench: Bench): void {
   });
 }
 
-/** A Kubernetes action that reached for anything else would fail here. */
-const elsewhere: Omit<Clients, "kubernetes"> = {
-  ssh: { config: sshConfigSchema.parse({}), shell: { run: () => Promise.reject(new Error("no SSH here")) } },
-  webhooks: { config: { targets: {} }, http: { send: () => Promise.reject(new Error("no webhooks here")) } },
-};
-
-interface Planned {
+export interface Planned {
   readonly name: string;
+  /** What was asked for, as the action's schema gives it. */
+  readonly params: unknown;
   readonly before: JsonObject;
   readonly plan: unknown;
 }
 
 let made = 0;
 
-class Bench {
+export class Bench {
   readonly action: AnyAction;
   readonly example: ActionCase;
   readonly setting: Setting;
@@ -183,13 +216,13 @@ class Bench {
   async planned(): Promise<Planned> {
     made += 1;
     const name = `w${process.pid}-${made}`;
-    const params = await this.example.arrange(this.setting.cluster(), name);
+    const params = this.action.paramsSchema.parse(await this.example.arrange(this.setting.cluster(), name));
     const before = await this.world(name);
-    const plan = value(await this.action.plan(this.context(), this.action.paramsSchema.parse(params)));
+    const plan = value(await this.action.plan(this.context(), params));
     const carried = this.action.planSchema.parse(JSON.parse(JSON.stringify(plan)));
     assert.deepEqual(carried, plan);
     assert.deepEqual(await this.world(name), before, "plan reads only");
-    return { name, before, plan: carried };
+    return { name, params, before, plan: carried };
   }
 
   /** All of the object but what the API server and controllers keep books in. */

@@ -1,7 +1,9 @@
 import type { Action, ActionContext, Permission } from "@omega/shared/action.ts";
+import type { Change } from "@omega/bus-schemas/vocabulary.ts";
 import { ok, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import type { Clients } from "../ports.ts";
+import { executeWithCanary, planCanary, soakSeconds, undoWithCanary } from "./canary.ts";
 import {
   applyFieldEdit,
   fieldEditSchema,
@@ -17,6 +19,8 @@ import { awaitRollout } from "./rollout.ts";
 
 const editPlanSchema = z.strictObject({
   edit: fieldEditSchema,
+  /** The same edit with one pod going first, where there are several. */
+  canary: fieldEditSchema.optional(),
   /** Instances that feel it, and how, for people and policy. */
   instances: z.number().int().min(0),
   /** How many there are, where some of them are taken away. */
@@ -56,9 +60,13 @@ export interface EditActionSpec<Params> {
 export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params, EditPlan, Clients> {
   const move = async (
     context: ActionContext<Clients>,
-    { edit }: EditPlan,
+    { edit, canary }: EditPlan,
     direction: Direction,
   ): Promise<Outcome<void>> => {
+    if (canary !== undefined) {
+      const way = direction === "forward" ? executeWithCanary : undoWithCanary;
+      return await way(context, edit, canary);
+    }
     const moved = await applyFieldEdit(context, edit, direction);
     return moved.ok && spec.rolls ? await awaitRollout(context, edit.object, edit.uid) : moved;
   };
@@ -79,10 +87,18 @@ export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params,
       }),
     },
     plan: (context, params) => undisturbed(() => planned(spec, context, params)),
-    dryRun: (context, plan) => undisturbed(() => proveFieldEdit(context, plan.edit)),
+    dryRun: (context, plan) => undisturbed(() => proved(context, plan)),
     execute: (context, plan) => move(context, plan, "forward"),
     undo: (context, plan) => move(context, plan, "back"),
   };
+}
+
+async function proved(context: ActionContext<Clients>, { edit, canary }: EditPlan): Promise<Outcome<Change[]>> {
+  if (canary !== undefined) {
+    const first = await proveFieldEdit(context, canary);
+    if (!first.ok) return first;
+  }
+  return await proveFieldEdit(context, edit);
 }
 
 async function planned<Params>(
@@ -97,12 +113,16 @@ async function planned<Params>(
   if (!wanted.ok) return wanted;
   const edit = await planFieldEdit(context, ref, found.value, wanted.value);
   if (!edit.ok) return edit;
+  const canary = spec.rolls ? await planCanary(context, ref, found.value, wanted.value) : ok(undefined);
+  if (!canary.ok) return canary;
   const { instances, ofInstances, says, warnings = [] } = wanted.value;
+  const first = ` One first; the others when it has been ready for ${soakSeconds} s.`;
   return ok({
     edit: edit.value,
+    ...(canary.value === undefined ? {} : { canary: canary.value }),
     instances,
     ...(ofInstances === undefined ? {} : { ofInstances }),
-    says,
+    says: canary.value === undefined ? says : says + first,
     warnings: [...warnings, ...ownershipWarnings(ref, found.value)],
   });
 }

@@ -129,7 +129,7 @@ function afterDoubt(look: Outcome<unknown>, written: Outcome<unknown> | undefine
 
 type Standing = "before" | "after" | "elsewhere";
 
-async function standingOf(
+export async function standingOf(
   context: Context,
   edit: FieldEdit,
 ): Promise<Outcome<{ object: KubernetesObject; standing: Standing }>> {

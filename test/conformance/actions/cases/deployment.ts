@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../../../agents/surgeon/src/kubernetes/json-pointer.ts";
-import { deploymentOf, deployments, imagePatch, settled, type ActionCase } from "../action-case.ts";
+import { deploymentOf, deployments, imagePatch, isSettled, settled, type ActionCase } from "../action-case.ts";
 import { namespace, type Cluster } from "../cluster.ts";
 
 const object = (name: string): string => `${deployments}/${name}`;
@@ -29,6 +29,7 @@ function onDeployment(
       return { namespace, name, ...params };
     },
     object,
+    ended: isSettled,
     foreignChange: (cluster, name) => cluster.patch(object(name), foreign),
   };
 }
@@ -59,6 +60,14 @@ export const deploymentCases: readonly ActionCase[] = [
   ),
   onDeployment("k8s.scale", { replicas: 2 }, { spec: { replicas: 3 } }, undefined, 1),
   onDeployment("k8s.set-image", { container: "main", image: "shop/payments:1.4.2" }, imagePatch("shop/payments:1.6.0")),
+  // Of several pods one goes first.
+  onDeployment(
+    "k8s.set-image",
+    { container: "main", image: "shop/payments:1.4.2" },
+    imagePatch("shop/payments:1.6.0"),
+    undefined,
+    2,
+  ),
   onDeployment(
     "k8s.set-env",
     { container: "proxy", env: { MODE: "lenient", LIMIT: "3" } },

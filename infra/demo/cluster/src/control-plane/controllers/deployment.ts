@@ -194,11 +194,15 @@ export class DeploymentController {
     const minReadySeconds = deployment.spec.minReadySeconds;
     this.#setRevision(deployment, revision);
     if (sameJson(annotations, set.metadata.annotations) && minReadySeconds === set.spec.minReadySeconds) return set;
-    return this.#modify(set, "", (current) => ({
-      ...current,
-      metadata: { ...current.metadata, annotations },
-      spec: { ...current.spec, ...(minReadySeconds === undefined ? {} : { minReadySeconds }) },
-    })) as ReplicaSet;
+    return this.#modify(set, "", (current) => {
+      // Also when the deployment has none any more: its pods must not go on waiting for what nobody asks for.
+      const { minReadySeconds: _past, ...spec } = current.spec as ReplicaSet["spec"];
+      return {
+        ...current,
+        metadata: { ...current.metadata, annotations },
+        spec: { ...spec, ...(minReadySeconds === undefined ? {} : { minReadySeconds }) },
+      };
+    }) as ReplicaSet;
   }
 
   #setRevision(deployment: Deployment, revision: number): void {
