@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { SubCriticalDetector } from "@omega/scout/detect/sub-critical.ts";
 import { z } from "zod";
 import type { BenchResult, BenchSkipped, Report } from "./contract.ts";
-import { dataSet, missing } from "./data/data-set.ts";
+import { dataSet, missing } from "./data/public-set.ts";
 import { nabScore, probationOf, profiles, type ScoredSeries } from "./data/nab-score.ts";
 
 export const about = "anomalies in the Numenta benchmark's series, by its own scoring in three profiles";

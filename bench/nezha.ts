@@ -5,7 +5,7 @@ import type { Harvest } from "@omega/scout/intake/harvest.ts";
 import { readTelemetry } from "@omega/scout/intake/otlp-files.ts";
 import type { BenchResult, BenchSkipped, Report } from "./contract.ts";
 import { mostAlerts } from "./data/alert-counts.ts";
-import { dataSet, missing } from "./data/data-set.ts";
+import { dataSet, missing } from "./data/public-set.ts";
 import { casesIn, isRight, type Guess, type IncidentCase } from "./data/incident-case.ts";
 
 export const about = "root causes of recorded TrainTicket faults: AIS@1, AIS@3, AS@1 beside counting alerts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { onsetOf } from "./detector.ts";
 import { Engine } from "../engine.ts";
 import { simulate, stackAt } from "../../test/shop-simulation.ts";
 import { timeText } from "@omega/shared/clock.ts";
@@ -137,4 +138,13 @@ test("a process that starts in mid-incident takes nothing of it for normal", () 
     simulate({ seed: seed + 300, seconds: 60, requestsPerSecond: 10, startMs: during.endMs, engine });
     assert.deepEqual(engine.detector.openSignals(), [], `seed ${seed}`);
   }
+});
+
+test("an onset does not reach back over a healthy stretch into the episode before", () => {
+  const stretch = (count: number, failsEvery: number): boolean[] =>
+    Array.from({ length: count }, (_, at) => failsEvery > 0 && at % failsEvery === 0);
+  // Newest first: ten seconds of this episode, a healthy half minute, half a minute of the one before.
+  const newestFirst = [...stretch(40, 4), ...stretch(120, 0), ...stretch(120, 3)];
+  const outcomes = newestFirst.map((failed, at) => ({ failed, startMs: 1_000_000 - at * 250 }));
+  assert.equal(onsetOf(outcomes, 0.01, 0.25), 1_000_000 - 36 * 250);
 });

@@ -292,11 +292,18 @@ export class Detector {
   }
 }
 
+/** A stretch so much likelier (in nats) to be healthy than part of the episode ends the look back: what lies before it is another one. */
+const healthyStretch = 8;
+
 /**
  * When the ratio of failures most likely rose from `normal` to `now`: the start of the stretch up to the newest request that is
  * best explained by the higher ratio (the likelihood-ratio change point of CUSUM). `outcomes` come newest first.
  */
-const onsetOf = (outcomes: readonly Outcome[], normal: number, now: number): number | undefined => {
+export const onsetOf = (
+  outcomes: readonly Pick<Outcome, "failed" | "startMs">[],
+  normal: number,
+  now: number,
+): number | undefined => {
   const onFailure = Math.log(now / normal);
   const onSuccess = Math.log((1 - Math.min(now, 0.999)) / (1 - normal));
   let sum = 0;
@@ -308,6 +315,7 @@ const onsetOf = (outcomes: readonly Outcome[], normal: number, now: number): num
       best = sum;
       onset = outcome.startMs;
     }
+    if (onset !== undefined && sum < best - healthyStretch) break;
   }
   return onset;
 };
