@@ -6,7 +6,7 @@ import { rulesSchema } from "@omega/coordinator/config.ts";
 import { replay } from "@omega/coordinator/replay.ts";
 import { readRecording, type RecordedEvent } from "@omega/shared/recording.ts";
 
-/** The rules that were in force when the demo was recorded. */
+/** The rules that were in force when the demo was recorded; the policies are in the stream itself. */
 const rules = rulesSchema.parse({ namespaces: { allow: ["shop"] } });
 const recordings = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".jsonl"));
 
