@@ -78,6 +78,9 @@ const riseOf = (series: MetricSeries, kind: ResourceKind, onsetMs: number, nowMs
   return { service: series.service, kind, series, was: median, is, z, strength, limited: limit !== undefined };
 };
 
+/** A measure that never moved before has no spread to compare with: its z is large, and how large means nothing. */
+const zText = (z: number): string => (z > 999 ? "over 999" : z.toFixed(0));
+
 const valueText = (value: number, series: MetricSeries): string => {
   const limit = limitOf(series);
   return limit === undefined ? `${Number(value.toPrecision(3))} ${series.unit}`.trim() : percent(value / limit);
@@ -112,7 +115,7 @@ export const resourceSuspects = (
     const evidence = of.slice(0, 4).map(({ series, was, is, z }) => ({
       kind: "metric" as const,
       ref: `metric:${series.name}@${series.instance === "" ? series.service : series.instance}`.slice(0, 512),
-      says: `${series.name} of ${series.service} rose from ${valueText(was, series)} to ${valueText(is, series)} (robust z ${z.toFixed(0)}).`,
+      says: `${series.name} of ${series.service} rose from ${valueText(was, series)} to ${valueText(is, series)} (robust z ${zText(z)}).`,
     }));
     const confidence = 0.95 * best.strength * felt;
     return [{ service: best.service, kind: best.kind, confidence, evidence }];

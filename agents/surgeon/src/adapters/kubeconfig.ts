@@ -6,7 +6,15 @@ import { fail, ok, reasonOf, type Outcome } from "@omega/shared/outcome.ts";
 import { parse } from "yaml";
 import { z } from "zod";
 
-const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** Where Kubernetes puts a pod's own credentials, and the variables that tell it the API server's address. */
+export interface PodAccount {
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+const ownPod: PodAccount = {
+  folder: "/var/run/secrets/kubernetes.io/serviceaccount",
+  environment: process.env,
+};
 const execDeadlineMs = 15_000;
 
 /** How to reach one API server as one user. */
@@ -58,10 +66,10 @@ const credentialSchema = z.looseObject({
  * Reads where the API server is: the kubeconfig at `path`, or, with none, this pod's service account. Failure `terminal/no_cluster`
  * names what is missing or wrong.
  */
-export function readConnection(path: string, context?: string): Outcome<Connection> {
+export function readConnection(path: string, context?: string, pod: PodAccount = ownPod): Outcome<Connection> {
   try {
     if (path !== "") return fromKubeconfig(path, context);
-    if (existsSync(join(serviceAccount, "token"))) return ok(inCluster());
+    if (existsSync(join(pod.folder, "token"))) return ok(inCluster(pod));
     return fail("terminal", "no_cluster", "No kubeconfig is configured, and this is no pod with a service account.");
   } catch (error) {
     return fail("terminal", "no_cluster", `${path}: ${reasonOf(error)}`);
@@ -129,13 +137,13 @@ function execToken(plugin: z.infer<typeof execSchema>): Connection["token"] {
   };
 }
 
-function inCluster(): Connection {
-  const host = process.env["KUBERNETES_SERVICE_HOST"] ?? "kubernetes.default.svc";
-  const port = process.env["KUBERNETES_SERVICE_PORT"] ?? "443";
+function inCluster({ folder, environment }: PodAccount): Connection {
+  const host = environment["KUBERNETES_SERVICE_HOST"] ?? "kubernetes.default.svc";
+  const port = environment["KUBERNETES_SERVICE_PORT"] ?? "443";
   return {
     server: new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`),
-    ca: readFileSync(join(serviceAccount, "ca.crt")),
+    ca: readFileSync(join(folder, "ca.crt")),
     verify: true,
-    token: tokenOf({ tokenFile: join(serviceAccount, "token") }, (path) => readFileSync(path)),
+    token: tokenOf({ tokenFile: join(folder, "token") }, (path) => readFileSync(path)),
   };
 }

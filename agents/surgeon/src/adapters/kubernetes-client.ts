@@ -11,7 +11,7 @@ import {
   type ObjectRef,
 } from "../kubernetes/objects.ts";
 import type { KubernetesApi, ListScope, WriteOptions } from "../ports.ts";
-import { readConnection, type Connection } from "./kubeconfig.ts";
+import { readConnection, type Connection, type PodAccount } from "./kubeconfig.ts";
 
 const answerBytesMax = 64 * 1024 * 1024;
 /** Small pages: a large list is read without ever being in memory as one text. */
@@ -42,13 +42,15 @@ export class KubernetesClient implements KubernetesApi {
   readonly #kubeconfig: string;
   readonly #context: string | undefined;
   readonly #callDeadlineMs: number;
+  readonly #pod: PodAccount | undefined;
   #connection: Connection | undefined;
   #agent: HttpAgent | undefined;
 
-  constructor(options: { kubeconfig: string; context?: string | undefined; callDeadlineMs: number }) {
+  constructor(options: { kubeconfig: string; context?: string | undefined; callDeadlineMs: number; pod?: PodAccount }) {
     this.#kubeconfig = options.kubeconfig;
     this.#context = options.context;
     this.#callDeadlineMs = options.callDeadlineMs;
+    this.#pod = options.pod;
   }
 
   async get(ref: ObjectRef): Promise<Outcome<KubernetesObject>> {
@@ -142,7 +144,7 @@ export class KubernetesClient implements KubernetesApi {
 
   #reach(): Outcome<{ connection: Connection; agent: HttpAgent }> {
     if (this.#connection === undefined || this.#agent === undefined) {
-      const read = readConnection(this.#kubeconfig, this.#context);
+      const read = readConnection(this.#kubeconfig, this.#context, this.#pod);
       if (!read.ok) return read;
       const { server, ca, cert, key, serverName, verify } = read.value;
       const shape = { keepAlive: true, maxSockets: socketsMax };
