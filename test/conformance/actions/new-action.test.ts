@@ -106,9 +106,10 @@ describe("a new action is one folder", { concurrency: false }, () => {
     assert.deepEqual(differing(), [`agents/surgeon/src/actions/${type}/action.ts`]);
   });
 
-  it("its documentation and its rights are generated, and their absence is found", () => {
+  it("its documentation, its rights and its place in the policies are generated, and their absence is found", () => {
     const generated = [
       "docs/actions.md",
+      "infra/config/policies/actions.cedarschema",
       "infra/kubernetes/rbac/namespace-bindings.yaml",
       "infra/kubernetes/rbac/roles.yaml",
     ];
