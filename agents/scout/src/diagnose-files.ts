@@ -1,3 +1,4 @@
+import { tellsOfResources } from "./diagnose/resources.ts";
 import { timeText } from "@omega/shared/clock.ts";
 import { fail, ok } from "@omega/shared/outcome.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
@@ -125,7 +126,7 @@ const before = (baseline: Harvest, incidentMs: number): Harvest => {
 const replay = (engine: Engine, recording: Harvest): number | undefined => {
   const spans = recording.spans.toSorted((a, b) => endMs(a) - endMs(b));
   for (const log of recording.logs) engine.window.addLog(log, log.timeMs);
-  for (const point of recording.points) engine.window.metrics.add(point);
+  for (const point of recording.points) if (tellsOfResources(point.name)) engine.window.metrics.add(point);
   let onsetMs: number | undefined;
   let tickMs = Math.floor((spans[0] === undefined ? 0 : endMs(spans[0])) / 1000) * 1000 + 1000;
   for (const span of spans) {

@@ -5,6 +5,7 @@ import { diagnose } from "./diagnose/diagnose.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
 import { errorOrigins, HandledCalls } from "./diagnose/error-origin.ts";
 import { errorSite } from "./diagnose/error-site.ts";
+import { tellsOfResources } from "./diagnose/resources.ts";
 import { signatureOf } from "./diagnose/signature.ts";
 import type { Harvest } from "./intake/harvest.ts";
 import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
@@ -66,7 +67,7 @@ export class Engine {
       if (operation !== undefined) this.detector.observe(operation, span, nowMs);
     }
     for (const log of harvest.logs) this.window.addLog(log, nowMs);
-    for (const point of harvest.points) this.window.metrics.add(point);
+    for (const point of harvest.points) if (tellsOfResources(point.name)) this.window.metrics.add(point);
   }
 
   /** Call it about every half second: judges every operation and lets go of what is too old. */

@@ -4,7 +4,7 @@ import { resourceNamed } from "../../test/logged-traces.ts";
 import { Attributes } from "../telemetry/attributes.ts";
 import type { MetricPoint } from "../telemetry/model.ts";
 import { MetricWindow } from "../window/metric-window.ts";
-import { resourceSuspects } from "./resources.ts";
+import { resourceSuspects, tellsOfResources } from "./resources.ts";
 
 const onsetMs = 1_795_000_000_000;
 const minuteMs = 60_000;
@@ -66,4 +66,10 @@ test("old points leave, and a series without any is forgotten", () => {
   assert.ok([...window.all()].every(({ points }) => points.length > 0 && points.length <= 6));
   window.expire(onsetMs + 60 * minuteMs);
   assert.deepEqual([...window.all()], []);
+});
+
+test("a metric that nothing is judged by is not worth keeping", () => {
+  const kept = ["k8s.pod.cpu_limit_utilization", "v8js.memory.heap.used", "container.filesystem.usage"];
+  const dropped = ["http.server.request.duration", "nodejs.eventloop.delay.p99", "k8s.node.cpu.utilization"];
+  assert.deepEqual([...kept, ...dropped].filter(tellsOfResources), kept);
 });

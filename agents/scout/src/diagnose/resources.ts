@@ -21,6 +21,9 @@ const fullRise = 0.3;
 const unfelt = 0.25;
 const usedUpUnfelt = 0.8;
 
+/** Whether a metric is one that resources are judged by; no other is worth keeping. */
+export const tellsOfResources = (name: string): boolean => kindOf(name) !== undefined;
+
 const kindOf = (name: string): ResourceKind | undefined =>
   notOwn.test(name) ? undefined : kinds.find(([, words]) => words.test(name))?.[0];
 

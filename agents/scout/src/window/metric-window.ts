@@ -26,7 +26,7 @@ export class MetricWindow {
 
   add(point: MetricPoint): void {
     const { service, instance = "" } = point.resource;
-    // Points of one metric that differ in attributes are series of their own; the values tell them apart.
+    // Points of one metric that differ in attributes are series of their own.
     const attributes = point.attributes.size === 0 ? "" : JSON.stringify(point.attributes);
     const key = `${service}\n${instance}\n${point.name}\n${attributes}`;
     let series = this.#series.get(key);
