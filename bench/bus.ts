@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Draft, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { definitionOf } from "@omega/bus-schemas/catalogue.ts";
 import { rulesSchema } from "@omega/coordinator/config.ts";
 import { coordinator } from "@omega/coordinator/definition.ts";
+import { announcementOf } from "@omega/coordinator/policy-watch.ts";
 import { runAgent, type AgentDefinition, type AgentRole, type RunningAgent } from "@omega/shared/agent.ts";
 import type { Bus } from "@omega/shared/bus.ts";
 import { systemClock } from "@omega/shared/clock.ts";
@@ -14,12 +16,21 @@ import { createLog } from "@omega/shared/log.ts";
 import { installBus, NatsBus } from "@omega/shared/nats-bus.ts";
 import { startNatsServer } from "@omega/shared/nats-server.ts";
 import { ok } from "@omega/shared/outcome.ts";
+import { readPolicyFolder } from "@omega/shared/policy/policy-set.ts";
 import { Keyring, loadSigner } from "@omega/shared/signing.ts";
 import type { BenchResult, Report } from "./contract.ts";
 
 export const about =
   "signal to order through four agents with no waits inside, as a ratio to as many raw JetStream round trips";
 
+const policies = readPolicyFolder(fileURLToPath(new URL("../infra/config/policies", import.meta.url)));
+/** As many orders as the bench makes, on one target: budgets are not what is measured. */
+const unlimited = {
+  actionsPerMinute: 1000,
+  targetsPerHour: 1000,
+  repeatsMax: 1000,
+  incidentsMax: 1000,
+};
 const incidents = 200;
 const warmup = 20;
 /** signal, opened, diagnosis (recall beside it), requested, proposed, ordered: each waits for the one before it. */
@@ -81,7 +92,7 @@ export async function run(report: Report): Promise<BenchResult> {
 }
 
 async function measureChain(open: () => Promise<NatsBus>, keys: string): Promise<number[]> {
-  const rules = rulesSchema.parse({ settleMs: 0, stormMs: 0, repeatsMax: 1_000_000, namespaces: { allow: ["shop"] } });
+  const rules = rulesSchema.parse({ settleMs: 0, stormMs: 0, budgets: unlimited, namespaces: { allow: ["shop"] } });
   const agents: { agent: Pick<RunningAgent<unknown>, "stop" | "say">; bus: Bus }[] = [];
   const start = async <State, Effect>(definition: AgentDefinition<State, Effect>): Promise<RunningAgent<State>> => {
     const bus = await open();
@@ -101,7 +112,13 @@ async function measureChain(open: () => Promise<NatsBus>, keys: string): Promise
   const scout = await start(prompt("scout", "incident.opened", "diagnosis.reached"));
   await start(prompt("scribe", "incident.opened", "memory.recalled"));
   await start(prompt("surgeon", "remediation.requested", "remediation.proposed"));
-  await start(coordinator(rules));
+  await start({
+    ...coordinator(rules),
+    opening: ({ policies: inForce }) => {
+      const loaded = announcementOf(policies, inForce);
+      return loaded === undefined ? [] : [loaded];
+    },
+  });
   const times: number[] = [];
   for await (const time of signalToOrder(await open(), scout, keys)) times.push(time);
   for (const { agent, bus } of agents) {
