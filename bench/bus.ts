@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Draft, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { definitionOf } from "@omega/bus-schemas/catalogue.ts";
 import { rulesSchema } from "@omega/coordinator/config.ts";
-import { coordinator } from "@omega/coordinator/definition.ts";
+import { coordinator, rulesAnnouncement } from "@omega/coordinator/definition.ts";
 import { announcementOf } from "@omega/coordinator/policy-watch.ts";
 import { runAgent, type AgentDefinition, type AgentRole, type RunningAgent } from "@omega/shared/agent.ts";
 import type { Bus } from "@omega/shared/bus.ts";
@@ -114,9 +114,9 @@ async function measureChain(open: () => Promise<NatsBus>, keys: string): Promise
   await start(prompt("surgeon", "remediation.requested", "remediation.proposed"));
   await start({
     ...coordinator(rules),
-    opening: ({ policies: inForce }) => {
-      const loaded = announcementOf(policies, inForce);
-      return loaded === undefined ? [] : [loaded];
+    opening: (state) => {
+      const loaded = announcementOf(policies, state.policies);
+      return [...rulesAnnouncement(rules, state.rules), ...(loaded === undefined ? [] : [loaded])];
     },
   });
   const times: number[] = [];

@@ -47,6 +47,7 @@ test("every type of the catalogue is told or deliberately silent", () => {
     "audit.checkpointed",
     "policy.loaded",
     "remediation.requested",
+    "rules.loaded",
     "undo.started",
   ];
   const untold = catalogue.map(({ type }) => type as OmegaEvent["type"]).filter((type) => told(sample(type)) === "");

@@ -12,6 +12,7 @@ const unprompted: ReadonlySet<string> = new Set([
   "deadline.passed",
   "policy.loaded",
   "policy.refused",
+  "rules.loaded",
 ]);
 
 /** Whether a role said this by deciding on the message that `causationid` names. Needed by the fold and by replay alike. */

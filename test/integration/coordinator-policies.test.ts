@@ -1,21 +1,23 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { EventOf } from "@omega/bus-schemas/catalogue.ts";
 import { rulesSchema } from "@omega/coordinator/config.ts";
-import { replay } from "@omega/coordinator/replay.ts";
+import { replay, type Replay } from "@omega/coordinator/replay.ts";
+import type { StoredMessage } from "@omega/shared/bus.ts";
 import { openEvent } from "@omega/shared/event-codec.ts";
 import type { NatsBus } from "@omega/shared/nats-bus.ts";
-import type { RecordedEvent } from "@omega/shared/recording.ts";
+import { recordLine, type RecordedEvent } from "@omega/shared/recording.ts";
 import { Keyring } from "@omega/shared/signing.ts";
 import { installedBus, type InstalledBus } from "../nats-servers.ts";
 import { Stage, startAgent, until, type AgentProcess } from "../agent-processes.ts";
 
 const residentMaxMb = 160;
+const replayMain = fileURLToPath(import.meta.resolve("@omega/coordinator/replay.ts"));
 const shipped = fileURLToPath(new URL("../../infra/config/policies", import.meta.url));
 
 describe("the Coordinator's policies", () => {
@@ -87,6 +89,12 @@ describe("the Coordinator's policies", () => {
     return decision;
   }
 
+  async function recorded(): Promise<StoredMessage[]> {
+    const messages: StoredMessage[] = [];
+    for await (const message of bus.read({ fromSeq: 1, toSeq: await bus.lastSeq() })) messages.push(message);
+    return messages;
+  }
+
   const write = (text: string): void => writeFileSync(join(policies, "own.cedar"), text);
 
   it("are on the stream before the first decision, which names them", async () => {
@@ -130,7 +138,7 @@ describe("the Coordinator's policies", () => {
     );
     const recording: RecordedEvent[] = [];
     const keyring = new Keyring(keys);
-    for await (const { seq, storedAt, body, subject } of bus.read({ fromSeq: 1, toSeq: await bus.lastSeq() })) {
+    for (const { seq, storedAt, body, subject } of await recorded()) {
       const opened = openEvent(body, subject, keyring);
       if (opened.ok) recording.push({ seq, storedAt, event: opened.value });
     }
@@ -144,6 +152,40 @@ describe("the Coordinator's policies", () => {
       rules,
     );
     assert.ok(without.differing.length > 0);
+  });
+
+  it("stand beside the rules, which are on the stream too: replay needs no file, also where they changed at a restart", async () => {
+    assert.equal((await stage.of("rules.loaded")).length, 1);
+    await agent.stop();
+    const config = join(folder, "coordinator.yaml");
+    writeFileSync(config, readFileSync(config, "utf8").replace("allow: [shop]", "allow: [nothing]"));
+    agent = startAgent("coordinator", {}, ["--config", config]);
+    await until(
+      "other rules are loaded",
+      async () => (await stage.of("rules.loaded")).length === 2,
+      () => agent.log(),
+    );
+    const denied = await decided("elsewhere");
+    assert.equal(denied.type, "remediation.denied");
+    await agent.stop();
+    agent = startAgent("coordinator", {}, ["--config", config]);
+    const starts = async () => (await stage.of("agent.started")).length;
+    await until(
+      "it is up again",
+      async () => (await starts()) === 3,
+      () => agent.log(),
+    );
+    const recording = await recorded();
+    assert.equal((await stage.of("rules.loaded")).length, 2, "the same rules are not said again");
+    const file = join(folder, "recording.jsonl");
+    writeFileSync(file, recording.map((message) => `${recordLine(message)}\n`).join(""));
+    const told = JSON.parse(execFileSync(process.execPath, [replayMain, file]).toString()) as Replay;
+    assert.deepEqual(told.differing, []);
+    assert.ok(told.decisions >= 16, `${told.decisions} decisions`);
+    const without = recording.filter(({ subject }) => !subject.endsWith("rules.loaded"));
+    writeFileSync(file, without.map((message) => `${recordLine(message)}\n`).join(""));
+    const blind = spawnSync(process.execPath, [replayMain, file]);
+    assert.equal(blind.status, 1, "were the rules no input from the stream, taking them off would change nothing");
   });
 
   it(`leave the process under ${residentMaxMb} MB resident`, () => {

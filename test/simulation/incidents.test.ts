@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import type { Draft, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { definitionOf } from "@omega/bus-schemas/catalogue.ts";
 import { rulesSchema } from "@omega/coordinator/config.ts";
-import { coordinator } from "@omega/coordinator/definition.ts";
+import { coordinator, rulesAnnouncement } from "@omega/coordinator/definition.ts";
 import type { State } from "@omega/coordinator/state.ts";
-import { replay } from "@omega/coordinator/replay.ts";
+import { firstRulesOf, replay } from "@omega/coordinator/replay.ts";
 import { runAgent, type AgentDefinition, type AgentRole, type RunningAgent } from "@omega/shared/agent.ts";
 import { openEvent, sealEvent } from "@omega/shared/event-codec.ts";
 import { createLog } from "@omega/shared/log.ts";
@@ -141,10 +141,10 @@ async function recordingOf(bus: MemoryBus): Promise<RecordedEvent[]> {
   return recording;
 }
 
-/** As the Coordinator's process does it: the policies are on the stream before the first decision. */
-function opening({ policies: inForce }: State): Draft[] {
-  const draft = announcementOf(policies, inForce);
-  return draft === undefined ? [] : [draft];
+/** As the Coordinator's process does it: rules and policies are on the stream before the first decision. */
+function opening(state: State): Draft[] {
+  const draft = announcementOf(policies, state.policies);
+  return [...rulesAnnouncement(rules, state.rules), ...(draft === undefined ? [] : [draft])];
 }
 
 async function simulate(
@@ -221,7 +221,8 @@ describe("incidents on a hostile bus", () => {
         Array.from({ length: incidentCount }, () => 1),
         story,
       );
-      const again = replay(recording, rules);
+      // The recording tells the rules itself: nobody has to know them.
+      const again = replay(recording, firstRulesOf(recording) ?? rulesSchema.parse({ confidenceMin: 1 }));
       assert.deepEqual(again.differing, [], story);
       assert.ok(again.decisions > 0);
     });

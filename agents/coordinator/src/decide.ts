@@ -13,9 +13,12 @@ import { openOrExtend, resolved, subsidedIfQuiet } from "./incident-life.ts";
 /** The Coordinator performs nothing: every decision is events. */
 export type NoEffect = never;
 
-/** Sequences each incident. `state` has the event folded in already; no clock, no client, no chance. */
-export function decideBy(rules: Rules): (event: OmegaEvent, state: State, moment: Moment) => Decision<NoEffect> {
-  return (event, state, moment) => ({ say: draftsFor(event, state, moment, rules), perform: [] });
+/**
+ * Sequences each incident by the rules that the stream holds, or else by `unless`. `state` has the event folded in already; no clock, no
+ * client, no chance.
+ */
+export function decideBy(unless: Rules): (event: OmegaEvent, state: State, moment: Moment) => Decision<NoEffect> {
+  return (event, state, moment) => ({ say: draftsFor(event, state, moment, state.rules ?? unless), perform: [] });
 }
 
 function draftsFor(event: OmegaEvent, state: State, moment: Moment, rules: Rules): Draft[] {

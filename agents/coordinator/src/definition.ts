@@ -1,4 +1,6 @@
+import type { Draft } from "@omega/bus-schemas/catalogue.ts";
 import type { AgentDefinition, CausedDraft } from "@omega/shared/agent.ts";
+import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import { timeText } from "@omega/shared/clock.ts";
 import { ok } from "@omega/shared/outcome.ts";
 import type { Rules } from "./config.ts";
@@ -7,6 +9,13 @@ import { decideBy, type NoEffect } from "./decide.ts";
 import { evolveBy, initialState, type State } from "./state.ts";
 
 export const version = "0.1.0";
+
+/** What a Coordinator says before its first message, so that whoever replays it meets the rules that it decided by. */
+export function rulesAnnouncement(rules: Rules, inForce: Rules | undefined): Draft[] {
+  const hash = canonicalHash(rules);
+  if (inForce !== undefined && canonicalHash(inForce) === hash) return [];
+  return [{ type: "rules.loaded", data: { hash, rules: { ...rules } } }];
+}
 
 /** The Coordinator as an agent: strict order, one decision at a time, no effects. */
 export function coordinator(rules: Rules): AgentDefinition<State, NoEffect> {
@@ -21,7 +30,10 @@ export function coordinator(rules: Rules): AgentDefinition<State, NoEffect> {
     decide: decideBy(rules),
     perform: () => Promise.resolve(ok([])),
     traceparentOf: (state, event) => {
-      const home = event.type === "signal.detected" ? homeOf(event, state, Date.parse(event.time), rules) : undefined;
+      const home =
+        event.type === "signal.detected"
+          ? homeOf(event, state, Date.parse(event.time), state.rules ?? rules)
+          : undefined;
       return (home ?? state.incidents[event.incidentid ?? ""])?.traceparent;
     },
     nextDeadline,

@@ -4,7 +4,7 @@ import { systemIds } from "@omega/shared/ids.ts";
 import { readPolicyFolder } from "@omega/shared/policy/policy-set.ts";
 import { configSchema } from "./config.ts";
 import type { NoEffect } from "./decide.ts";
-import { coordinator, version } from "./definition.ts";
+import { coordinator, rulesAnnouncement, version } from "./definition.ts";
 import type { State } from "./state.ts";
 import { announcementOf, report, watchPolicies } from "./policy-watch.ts";
 
@@ -24,7 +24,7 @@ await runAgentProcess({
         opening(state) {
           report(log, folder, first, state.policies);
           const draft = announcementOf(first, state.policies);
-          return draft === undefined ? [] : [draft];
+          return [...rulesAnnouncement(config.rules, state.rules), ...(draft === undefined ? [] : [draft])];
         },
       },
       started(agent) {

@@ -6,7 +6,7 @@ import { readConfig } from "@omega/shared/config-file.ts";
 import { deriveId } from "@omega/shared/ids.ts";
 import { isDecisionOf } from "@omega/shared/stream-fold.ts";
 import { readRecording, type RecordedEvent } from "@omega/shared/recording.ts";
-import { configSchema, type Rules } from "./config.ts";
+import { configSchema, rulesSchema, type Rules } from "./config.ts";
 import { decideBy } from "./decide.ts";
 import { evolveBy, initialState } from "./state.ts";
 
@@ -27,9 +27,10 @@ export interface Replay {
   readonly differing: readonly Difference[];
 }
 
-export function replay(recording: readonly RecordedEvent[], rules: Rules, incidentId?: string): Replay {
-  const evolve = evolveBy(rules);
-  const decide = decideBy(rules);
+/** `unless`: the rules for what the recording holds before its first `rules.loaded`. */
+export function replay(recording: readonly RecordedEvent[], unless: Rules, incidentId?: string): Replay {
+  const evolve = evolveBy(unless);
+  const decide = decideBy(unless);
   const spoken = new Map<string, RecordedEvent>();
   for (const recorded of recording) {
     if (isDecisionOf("coordinator", recorded.event)) spoken.set(recorded.event.id, recorded);
@@ -79,6 +80,15 @@ function fenceAfter(event: OmegaEvent, spoken: ReadonlyMap<string, RecordedEvent
   return 0;
 }
 
+/** What a Coordinator found when it started for the first time it decided by the rules that it then said. */
+export function firstRulesOf(recording: readonly RecordedEvent[]): Rules | undefined {
+  for (const { event } of recording) {
+    const rules = event.type === "rules.loaded" ? rulesSchema.safeParse(event.data.rules) : undefined;
+    if (rules?.success === true) return rules.data;
+  }
+  return undefined;
+}
+
 const usage = "usage: node agents/coordinator/src/replay.ts FILE [--config FILE] [--incident ID]\n";
 
 /** Prints `{events, decisions, differing}`. Exit codes: 0 the same decisions, 1 others, 64 usage, 78 bad config or recording. */
@@ -86,20 +96,21 @@ async function main(): Promise<number> {
   const standard = fileURLToPath(new URL("../../../infra/config/coordinator.yaml", import.meta.url));
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { config: { type: "string", default: standard }, incident: { type: "string" } },
+    options: { config: { type: "string" }, incident: { type: "string" } },
   });
   const [file] = positionals;
   if (file === undefined) {
     process.stderr.write(usage);
     return 64;
   }
-  const config = readConfig(values.config, configSchema, process.env);
+  const config = readConfig(values.config ?? standard, configSchema, process.env);
   const recording = await readRecording(file);
   if (!config.ok || !recording.ok) {
     for (const outcome of [config, recording]) if (!outcome.ok) process.stderr.write(`${outcome.failure.message}\n`);
     return 78;
   }
-  const result = replay(recording.value, config.value.rules, values.incident);
+  const told = values.config === undefined ? firstRulesOf(recording.value) : undefined;
+  const result = replay(recording.value, told ?? config.value.rules, values.incident);
   process.stdout.write(`${JSON.stringify(result)}\n`);
   return result.differing.length === 0 ? 0 : 1;
 }

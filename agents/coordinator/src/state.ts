@@ -2,7 +2,7 @@ import type { DataOf, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.t
 import type { Candidate, MemoryMatch, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import { emptyLedger, evolveAutonomy, type AutonomyLedger } from "@omega/shared/policy/autonomy.ts";
 import type { PolicySet } from "@omega/shared/policy/policy-set.ts";
-import type { Rules } from "./config.ts";
+import { rulesSchema, type Rules } from "./config.ts";
 import { keyOf, serviceOf, targetText, withOrder, type CountedOrder } from "./orders.ts";
 
 /** What the Coordinator waits for. Each wait has a deadline and a defined path when it passes. */
@@ -89,6 +89,8 @@ export interface State {
   readonly orders: readonly CountedOrder[];
   /** The policies in force, as the stream had them; without any, nothing is permitted. */
   readonly policies?: PolicySet;
+  /** The rules in force, as the stream had them. */
+  readonly rules?: Rules;
   readonly autonomy: AutonomyLedger;
 }
 
@@ -96,11 +98,14 @@ export const initialState: State = { incidents: {}, signals: {}, auditAlarms: []
 
 const alarmsKept = 64;
 
-/** Folds one event. Pure; whoever folds the same stream with the same rules has the same state. */
-export function evolveBy(rules: Rules): (state: State, event: OmegaEvent, storedAt: number) => State {
-  const earn = evolveAutonomy(rules.autonomy);
+/**
+ * Folds one event. Pure; whoever folds the same stream has the same state. `unless` are the rules for what stands before the first
+ * `rules.loaded` of the stream.
+ */
+export function evolveBy(unless: Rules): (state: State, event: OmegaEvent, storedAt: number) => State {
   return (state, event, at) => {
-    const autonomy = earn(state.autonomy, event, at);
+    const rules = state.rules ?? unless;
+    const autonomy = evolveAutonomy(rules.autonomy)(state.autonomy, event, at);
     return evolveRest(autonomy === state.autonomy ? state : { ...state, autonomy }, event, at, rules);
   };
 }
@@ -109,6 +114,8 @@ function evolveRest(state: State, event: OmegaEvent, at: number, rules: Rules): 
   switch (event.type) {
     case "policy.loaded":
       return { ...state, policies: event.data };
+    case "rules.loaded":
+      return withRules(state, event);
     case "audit.alarmed":
     case "audit.acknowledged":
     case "audit.checkpointed":
@@ -134,6 +141,12 @@ function evolveRest(state: State, event: OmegaEvent, at: number, rules: Rules): 
     default:
       return withIncident(state, event, at, rules);
   }
+}
+
+/** Rules of a newer Coordinator may be beyond this one: then the old ones stay until it says its own. */
+function withRules(state: State, event: EventOf<"rules.loaded">): State {
+  const rules = rulesSchema.safeParse(event.data.rules);
+  return rules.success ? { ...state, rules: rules.data } : state;
 }
 
 function counted(event: EventOf<"action.ordered">, state: State, at: number): CountedOrder {

@@ -11,6 +11,7 @@ type OutsideIncidents =
   | "agent.started"
   | "agent.faulted"
   | "policy.loaded"
+  | "rules.loaded"
   | "policy.refused"
   | "autonomy.set"
   | "audit.checkpointed"

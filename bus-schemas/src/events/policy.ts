@@ -48,6 +48,23 @@ export const PolicyRefused = defineEvent({
   },
 });
 
+export const RulesLoaded = defineEvent({
+  type: "rules.loaded",
+  says: "From here on the Coordinator decides by exactly these rules of its config file; replay takes them from here.",
+  scope: "policy",
+  saidBy: ["coordinator"],
+  schema: z.strictObject({
+    /** SHA-256 of the canonical JSON of `rules`. */
+    hash: sha256Schema,
+    /** The part `rules` of the config file, defaults included. Its shape is the Coordinator's own matter. */
+    rules: z.record(z.string().max(64), z.json()),
+  }),
+  example: {
+    hash: "0b1f6a52d4c4e4f2b9b5f0c6a3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4",
+    rules: { settleMs: 4000, confidenceMin: 0.6, namespaces: { allow: ["shop"], protect: ["kube-system"] } },
+  },
+});
+
 export const AutonomySet = defineEvent({
   type: "autonomy.set",
   says: "A person sets how far Omega may go on its own with one action type on one service; from there it is earned and lost as ever.",

@@ -38,7 +38,10 @@ export function addReplay(program: Command): void {
     .command("replay [incident]")
     .description("fold the recorded events again, and compare every decision of the Coordinator with what it said then")
     .option("--file <recording>", "a recording made by omega events export, instead of the bus")
-    .option("--config <file>", "the Coordinator's config file that was in force")
+    .option(
+      "--config <file>",
+      "the Coordinator's config file in force before the stream first told the rules (recordings of old have none)",
+    )
     .option("--server <url>", "the bus")
     .option("--json", "one JSON object: {events, decisions, differing}")
     .addHelpText(
