@@ -8,6 +8,7 @@ import type { Bus } from "./bus.ts";
 import { systemClock } from "./clock.ts";
 import { readConfig } from "./config-file.ts";
 import { systemIds } from "./ids.ts";
+import { HistoryLost } from "./known-past.ts";
 import { leadOnce, type Leadership } from "./lease.ts";
 import { createLog, type Log } from "./log.ts";
 import { NatsBus } from "./nats-bus.ts";
@@ -15,6 +16,8 @@ import { reasonOf } from "./outcome.ts";
 import { Keyring, loadSigner } from "./signing.ts";
 import { startTelemetry } from "./telemetry.ts";
 
+/** EX_TEMPFAIL of sysexits.h: start it again. */
+const historyLostCode = 75;
 const connectRetryMs = 500;
 
 /** What an agent's composition root is given. */
@@ -41,7 +44,8 @@ export interface Composition<State, Effect> {
 
 /**
  * The life of an agent's process: config file, log, keys, bus (waiting for it as long as it takes), lease where one leads, agent, and a
- * graceful drain on SIGTERM or SIGINT. Exit codes: 0 after a drain, 78 (EX_CONFIG) for a bad config, 1 for a bug or a lost lease.
+ * graceful drain on SIGTERM or SIGINT. Exit codes: 0 after a drain, 78 (EX_CONFIG) for a bad config, 75 (EX_TEMPFAIL) when the stream
+ * went back in time, 1 for a bug or a lost lease.
  */
 export async function runAgentProcess<Schema extends z.ZodType<AgentConfig>, State, Effect>(options: {
   role: AgentRole;
@@ -86,12 +90,21 @@ export async function runAgentProcess<Schema extends z.ZodType<AgentConfig>, Sta
     await composition.stopped?.();
     await leadership?.release();
   } catch (error) {
+    if (error instanceof HistoryLost) {
+      log.fatal(
+        { seq: error.seq },
+        "the stream went back in time; this process ends, and folds it anew when it is started again",
+      );
+      process.exitCode = historyLostCode;
+      return;
+    }
     log.fatal(
       { reason: reasonOf(error), stack: error instanceof Error ? error.stack : undefined },
       "a bug ends this process",
     );
     process.exitCode = 1;
   } finally {
+    stopping.abort();
     await bus.close();
     await telemetry.shutdown();
     // Receivers and sockets of third parties may hold the loop; everything that matters is closed.

@@ -3,13 +3,16 @@ import type { Role } from "@omega/bus-schemas/define-event.ts";
 import { omegaStream } from "@omega/bus-schemas/streams.ts";
 import type { Bus, Delivery, WorkQueue } from "./bus.ts";
 import type { Clock } from "./clock.ts";
-import { openEvent, sealEvent } from "./event-codec.ts";
+import { DeadlineTimer } from "./deadline-timer.ts";
+import { openEvent } from "./event-codec.ts";
 import type { Ids } from "./ids.ts";
+import { HistoryLost, KnownPast } from "./known-past.ts";
 import type { Log } from "./log.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 import type { Keyring, Signer } from "./signing.ts";
 import { StreamFold } from "./stream-fold.ts";
 import { inSpan } from "./telemetry.ts";
+import { Voice } from "./voice.ts";
 
 /** The processes on the bus; people (`operator`) have no agent. */
 export type AgentRole = Exclude<Role, "operator">;
@@ -90,7 +93,6 @@ export interface RunningAgent<State> {
   readonly done: Promise<void>;
 }
 
-const publishAttempts = 5;
 const retryDelayMs = 500;
 const drainMs = 10_000;
 
@@ -131,12 +133,22 @@ class AgentLoop<State, Effect> {
   readonly #fold: StreamFold<State>;
   /** In strict order: the last message whose decisions are all said. It may be delivered again when the acknowledgement was lost. */
   #decidedSeq = 0;
-  #deadline: AbortController | undefined;
+  readonly #past: KnownPast;
+  readonly #voice: Voice;
+  readonly #deadline: DeadlineTimer;
   #bug: unknown;
 
   constructor(definition: AgentDefinition<State, Effect>, around: AgentSurroundings) {
     this.#definition = definition;
     this.#around = around;
+    const { bus, clock } = around;
+    this.#past = new KnownPast({ bus, clock, signal: this.#cutting.signal, onLost: (lost) => this.#fail(lost) });
+    this.#voice = new Voice({ role: definition.role, around, past: this.#past, signal: this.#cutting.signal });
+    this.#deadline = new DeadlineTimer({
+      clock,
+      passed: () => this.#sayPassed(),
+      onBug: (error) => this.#fail(error),
+    });
     this.#fold = new StreamFold({
       role: definition.role,
       bus: around.bus,
@@ -144,6 +156,7 @@ class AgentLoop<State, Effect> {
       initialState: definition.initialState,
       evolve: (state, event, storedAt) => definition.evolve(state, event, storedAt),
       ownDecisionsAtOnce: this.#strict,
+      onRead: (message) => this.#past.note(message),
     });
     this.#queue = {
       durable: `${definition.role}-work`,
@@ -191,7 +204,14 @@ class AgentLoop<State, Effect> {
 
   stop(): void {
     this.#stopping.abort();
-    this.#deadline?.abort();
+    this.#deadline.stop();
+  }
+
+  /** A bug ends the process. What rests on a lost history ends at once, at its next safe point. */
+  #fail(error: unknown): void {
+    this.#bug ??= error;
+    if (error instanceof HistoryLost) this.#cutting.abort();
+    this.stop();
   }
 
   async run(): Promise<void> {
@@ -202,7 +222,7 @@ class AgentLoop<State, Effect> {
         if (this.#bug !== undefined) break;
       }
     } catch (error) {
-      this.#bug ??= error;
+      this.#fail(error);
     }
     this.stop();
     const drained = new AbortController();
@@ -216,11 +236,12 @@ class AgentLoop<State, Effect> {
     return await inSpan(
       `say ${draft.type}`,
       { kind: "producer", parent, attributes: { "messaging.system": "nats" } },
-      (traceparent) => this.#say(draft, causeId, traceparent),
+      (traceparent) => this.#voice.say(draft, causeId, traceparent),
     );
   }
 
   async #take(delivery: Delivery): Promise<void> {
+    if (!(await this.#past.assure()).ok) return;
     await this.#fold.foldTo(delivery.seq - 1, this.#stopping.signal);
     const opened = openEvent(delivery.body, delivery.subject, this.#around.keyring);
     if (!opened.ok) {
@@ -230,6 +251,7 @@ class AgentLoop<State, Effect> {
     }
     const event = opened.value;
     const taken = this.#fold.take(event, delivery);
+    if (taken === "foreign" && !(await this.#past.look()).ok) return;
     this.#armDeadline();
     if (taken === "repeated" || (this.#strict && delivery.seq <= this.#decidedSeq)) {
       await delivery.ack();
@@ -243,10 +265,7 @@ class AgentLoop<State, Effect> {
       });
       return;
     }
-    const handling = this.#handle(event, delivery).catch((error: unknown) => {
-      this.#bug ??= error;
-      this.stop();
-    });
+    const handling = this.#handle(event, delivery).catch((error: unknown) => this.#fail(error));
     this.#inFlight.add(handling);
     void handling.finally(() => this.#inFlight.delete(handling));
     if (this.#strict) await handling;
@@ -290,7 +309,7 @@ class AgentLoop<State, Effect> {
     traceparent: string | undefined,
   ): Promise<Failure | undefined> {
     const busy = setInterval(() => delivery.working(), Math.max(50, this.#definition.ackWaitMs / 3));
-    const say = (draft: Draft): Promise<Outcome<OmegaEvent>> => this.#say(draft, event.id, traceparent);
+    const say = (draft: Draft): Promise<Outcome<OmegaEvent>> => this.#voice.say(draft, event.id, traceparent);
     try {
       const decided: OmegaEvent[] = [];
       for (const draft of decision.say) {
@@ -303,6 +322,8 @@ class AgentLoop<State, Effect> {
       this.#decidedSeq = Math.max(this.#decidedSeq, delivery.seq);
       this.#armDeadline();
       for (const effect of decision.perform) {
+        const same = await this.#past.assure();
+        if (!same.ok) return same.failure;
         const performed = await this.#definition.perform(effect, {
           cause: event,
           signal: this.#cutting.signal,
@@ -318,32 +339,6 @@ class AgentLoop<State, Effect> {
       return undefined;
     } finally {
       clearInterval(busy);
-    }
-  }
-
-  async #say(draft: Draft, causeId: string, traceparent: string | undefined): Promise<Outcome<OmegaEvent>> {
-    const { bus, signer, clock, instance, log } = this.#around;
-    const sealed = sealEvent(draft, {
-      signer,
-      source: `/omega/${this.#definition.role}/${instance}`,
-      now: clock.now(),
-      causeId,
-      traceparent,
-    });
-    for (let attempt = 1; ; attempt += 1) {
-      const published = await bus.publish({
-        id: sealed.id,
-        subject: sealed.subject,
-        body: sealed.body,
-        ...(traceparent === undefined ? {} : { headers: { traceparent } }),
-      });
-      if (published.ok) {
-        log.debug({ type: draft.type, id: sealed.id, seq: published.value.seq }, "said");
-        return { ok: true, value: sealed.event };
-      }
-      log.warn({ type: draft.type, attempt, failure: published.failure }, "could not say it");
-      if (published.failure.kind !== "retryable" || attempt === publishAttempts) return published;
-      await clock.sleep(retryDelayMs * attempt, this.#cutting.signal);
     }
   }
 
@@ -368,30 +363,15 @@ class AgentLoop<State, Effect> {
     else delivery.nak(retryDelayMs);
   }
 
-  /** One timer for the earliest deadline. What it says comes back over the stream and is decided on like everything else. */
   #armDeadline(): void {
-    if (this.#stopping.signal.aborted) return;
-    this.#deadline?.abort();
-    const at = this.#definition.nextDeadline?.(this.state);
-    if (at === undefined) return;
-    const timer = new AbortController();
-    this.#deadline = timer;
-    const { clock } = this.#around;
-    const wait = async (): Promise<void> => {
-      await clock.sleep(Math.max(0, at - clock.now()), timer.signal);
-      while (!timer.signal.aborted) {
-        const said: Outcome<OmegaEvent>[] = [];
-        for (const passed of this.#definition.passedDeadlines?.(this.state, clock.now()) ?? []) {
-          said.push(await this.sayFresh(passed.draft, passed.causeId, passed.traceparent));
-        }
-        // Once said, the event comes back, is folded, and arms the next deadline.
-        if (said.every((outcome) => outcome.ok)) return;
-        await clock.sleep(retryDelayMs, timer.signal);
-      }
-    };
-    wait().catch((error: unknown) => {
-      this.#bug ??= error;
-      this.stop();
-    });
+    if (!this.#stopping.signal.aborted) this.#deadline.arm(this.#definition.nextDeadline?.(this.state));
+  }
+
+  /** What is said of a passed deadline comes back over the stream and is decided on like everything else. */
+  async #sayPassed(): Promise<boolean> {
+    const passed = this.#definition.passedDeadlines?.(this.state, this.#around.clock.now()) ?? [];
+    const said: Outcome<OmegaEvent>[] = [];
+    for (const { draft, causeId, traceparent } of passed) said.push(await this.sayFresh(draft, causeId, traceparent));
+    return said.every((outcome) => outcome.ok);
   }
 }

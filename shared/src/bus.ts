@@ -47,7 +47,11 @@ export interface WorkQueue {
 
 /** The stream OMEGA as a port. Implementations: NatsBus, MemoryBus; both pass test/contract/bus.test.ts. */
 export interface Bus {
-  /** Stores a message durably. Failures: `retryable` (no server, no answer: it may be stored; a repeat with the same id is safe), `terminal` (too large, stream full, refused). */
+  /**
+   * Stores a message durably. Failures: `retryable` (no server, no answer: it may be stored; a repeat with the same id is safe), `terminal`
+   * (too large, stream full, refused). What is published while the connection is down is not sent when it is back: `retryable/bus_away`
+   * says so then, and whoever publishes looks first whether the past is still the same.
+   */
   publish(message: Outgoing): Promise<Outcome<Published>>;
   /** Messages from `fromSeq` on in order, ending after `toSeq`, or following for ever when it is absent. */
   read(range: { fromSeq: number; toSeq?: number; signal?: AbortSignal }): AsyncIterable<StoredMessage>;
@@ -55,6 +59,8 @@ export interface Bus {
   lastSeq(): Promise<number>;
   /** How often the connection was lost and made again. A server that was away may have come back with another past. */
   reconnections(): number;
+  /** Calls back after each such time. */
+  onReconnected(listener: () => void): void;
   /** The highest sequence up to which this durable acknowledged everything; 0 for a new one. */
   ackFloor(queue: WorkQueue): Promise<number>;
   /** Delivers work until the signal aborts; then takes no more and returns. */

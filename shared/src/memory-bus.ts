@@ -68,6 +68,10 @@ export class MemoryBus implements Bus {
     return 0;
   }
 
+  onReconnected(): void {
+    // Its connection is never lost.
+  }
+
   ackFloor(queue: WorkQueue): Promise<number> {
     return Promise.resolve(this.#durable(queue).floor);
   }

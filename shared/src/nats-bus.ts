@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   AckPolicy,
   DeliverPolicy,
@@ -38,14 +39,17 @@ export class NatsBus implements Bus {
   readonly #client: JetStreamClient;
   readonly #manager: JetStreamManager;
   readonly #leases: LeaseStore;
+  readonly #onReconnected: (() => void)[] = [];
   #reconnections = 0;
+  /** While the connection is down: settles when it is up again. */
+  #away: PromiseWithResolvers<void> | undefined;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, leases: LeaseStore) {
     this.#connection = connection;
     this.#client = jetstream(connection, { timeout: publishTimeoutMs });
     this.#manager = manager;
     this.#leases = leases;
-    void this.#countReconnections();
+    void this.#watchConnection();
   }
 
   /**
@@ -74,6 +78,11 @@ export class NatsBus implements Bus {
   }
 
   async publish(message: Outgoing): Promise<Outcome<Published>> {
+    if (this.#away !== undefined) {
+      // The client would keep it and send it to whatever server comes back.
+      await Promise.race([this.#away.promise, delay(publishTimeoutMs, undefined, { ref: false })]);
+      return fail("retryable", "bus_away", `${message.subject}: the connection was lost; it was not sent.`);
+    }
     const meta = headers();
     for (const [name, value] of Object.entries(message.headers ?? {})) meta.set(name, value);
     try {
@@ -118,6 +127,10 @@ export class NatsBus implements Bus {
     return this.#reconnections;
   }
 
+  onReconnected(listener: () => void): void {
+    this.#onReconnected.push(listener);
+  }
+
   async ackFloor(queue: WorkQueue): Promise<number> {
     return (await (await this.#consumer(queue)).info()).ack_floor.stream_seq;
   }
@@ -151,8 +164,15 @@ export class NatsBus implements Bus {
     await this.#connection.drain().catch(() => this.#connection.close());
   }
 
-  async #countReconnections(): Promise<void> {
-    for await (const { type } of this.#connection.status()) if (type === "reconnect") this.#reconnections += 1;
+  async #watchConnection(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (type === "disconnect") this.#away ??= Promise.withResolvers();
+      if (type !== "reconnect") continue;
+      this.#reconnections += 1;
+      this.#away?.resolve();
+      this.#away = undefined;
+      for (const listener of this.#onReconnected) listener();
+    }
   }
 
   async #consumer(queue: WorkQueue): Promise<Consumer> {

@@ -31,10 +31,15 @@ export interface FoldOptions<State> {
    * that would otherwise be decided on as if the decision had not been made.
    */
   readonly ownDecisionsAtOnce: boolean;
+  /** Told of each message, at least once. */
+  onRead?(message: StoredMessage): void;
 }
 
-/** What became of a delivered message: folded in now, folded in before (a redelivery), or a repeat of an event under a new sequence. */
-export type Taken = "fresh" | "known" | "repeated";
+/**
+ * What became of a delivered message: folded in now, folded in before (a redelivery), a repeat of an event under a new sequence, or an
+ * event that we never saw at a sequence that we are past: then the stream may not be the one we folded.
+ */
+export type Taken = "fresh" | "known" | "repeated" | "foreign";
 
 /** An agent's state as the fold of the stream, each event once. */
 export class StreamFold<State> {
@@ -75,7 +80,7 @@ export class StreamFold<State> {
       decisions.set(event.causationid, siblings);
     }
     for await (const message of this.#read(this.#seq + 1, floor, signal)) {
-      this.#seq = Math.max(this.#seq, message.seq);
+      this.skip(message);
       const event = this.#open(message);
       if (event === undefined) continue;
       if (!isDecisionOf(this.#options.role, event)) this.#evolve(event, message.storedAt);
@@ -87,14 +92,16 @@ export class StreamFold<State> {
   }
 
   take(event: OmegaEvent, message: StoredMessage): Taken {
-    if (message.seq <= this.#seq) return "known";
+    if (message.seq <= this.#seq) return this.#seen.has(event.id) ? "known" : "foreign";
     this.#seq = message.seq;
+    this.#options.onRead?.(message);
     if (this.#ahead.delete(event.id)) return "fresh";
     return this.#evolve(event, message.storedAt) ? "fresh" : "repeated";
   }
 
   /** A message that can't be read changes nothing, but the fold is past it. */
   skip(message: StoredMessage): void {
+    this.#options.onRead?.(message);
     this.#seq = Math.max(this.#seq, message.seq);
   }
 

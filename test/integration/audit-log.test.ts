@@ -118,7 +118,13 @@ describe("Scribe's audit log", () => {
       await server.stop();
       server = await startNatsServer({ storeDir: archive.path("yesterday"), port });
       await until("the stage is back", () => sayOrNot(stage, "after the restore"));
-      const alarm = await stage.first("audit.alarmed", () => first.log());
+      await until(
+        "the Scribe that knew the lost messages ends",
+        () => first.process.exitCode !== null,
+        () => first.log(),
+      );
+      const next = archive.scribe();
+      const alarm = await stage.first("audit.alarmed", () => next.log());
       assert.ok(["history_lost", "history_differs"].includes(alarm.data.code), alarm.data.says);
       assert.ok(alarm.data.stopsActions);
       await archive.untilLogged(before + 1);

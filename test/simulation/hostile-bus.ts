@@ -67,6 +67,10 @@ export class HostileBus implements Bus {
     return this.#inner.reconnections();
   }
 
+  onReconnected(listener: () => void): void {
+    this.#inner.onReconnected(listener);
+  }
+
   ackFloor(queue: WorkQueue): Promise<number> {
     return this.#inner.ackFloor(queue);
   }
