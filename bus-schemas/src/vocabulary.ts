@@ -148,13 +148,58 @@ export const memoryMatchSchema = z.strictObject({
   incidentId: z.string().min(1),
   /** 0 to 1; 1 is the same signature in the same place. */
   similarity: z.number().min(0).max(1),
+  /** What the similarity was made of; no `vector` where only the structure could be compared. */
+  parts: z
+    .strictObject({ structure: z.number().min(0).max(1), vector: z.number().min(0).max(1).optional() })
+    .optional(),
   says: z.string().max(2048),
   rootCause: z.string().max(2048),
+  /** What was at fault then, for comparison with the cause of now. */
+  cause: z
+    .strictObject({
+      service: z.string().min(1),
+      kind: candidateSchema.shape.kind.optional(),
+      operation: z.string().optional(),
+      errorType: z.string().optional(),
+    })
+    .optional(),
   location: locationSchema.optional(),
   fixes: z.array(recalledFixSchema).max(16),
   resolveMs: z.number().min(0).optional(),
+  /** `quarantined`: nothing that was done then is known to have healed it, so it warns and never recommends. Absent: trusted. */
+  standing: z.enum(["trusted", "quarantined"]).optional(),
 });
 export type MemoryMatch = z.infer<typeof memoryMatchSchema>;
+
+/** One repair over all similar incidents. */
+export const fixTallySchema = z.strictObject({
+  actionType: z.string().min(1),
+  target: targetSchema,
+  tried: z.number().int().min(1),
+  verified: z.number().int().min(0),
+  failed: z.number().int().min(0),
+  undone: z.number().int().min(0),
+  /** Share of the tries that were verified. */
+  successRate: z.number().min(0).max(1),
+  /** It healed one similar incident and not another: memories contradict each other. */
+  contradicted: z.boolean(),
+  incidentIds: z.array(z.string().min(1)).max(16),
+});
+export type FixTally = z.infer<typeof fixTallySchema>;
+
+/** A passage of the documentation, to be cited by file and heading. */
+export const passageSchema = z.strictObject({
+  /** The file, as the documentation's settings name it: relative to its root, or to the repository. */
+  source: z.string().min(1).max(512),
+  /** Headings from the title down, joined by ` > `; for OpenAPI the method and path. */
+  heading: z.string().max(512),
+  /** First line of the passage in the file. */
+  line: z.number().int().min(1),
+  /** The beginning of the passage, on one line. */
+  says: z.string().max(512),
+  similarity: z.number().min(0).max(1),
+});
+export type Passage = z.infer<typeof passageSchema>;
 
 /** How recovery is judged, in the terms of Argo Rollouts' AnalysisTemplate. */
 export const verificationTermsSchema = z.strictObject({

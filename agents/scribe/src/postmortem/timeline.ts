@@ -39,6 +39,7 @@ function happened(event: IncidentEvent): string {
     case "incident.escalated":
     case "diagnosis.reached":
     case "memory.recalled":
+    case "documentation.cited":
     case "action.succeeded":
     case "recovery.confirmed":
     case "recovery.failed":
@@ -47,6 +48,8 @@ function happened(event: IncidentEvent): string {
       return says(event.data.says);
     case "memory.stored":
       return says(event.data.rootCause);
+    case "memory.forgotten":
+      return `Taken out of memory by ${says(event.data.by)}: ${says(event.data.reason)}`;
     case "remediation.requested": {
       const { service, kind, location } = event.data.cause;
       return `Repairs asked for: ${kind} fault of ${code(service)}${location === undefined ? "" : ` at ${code(placeOf(location) ?? "")}`}.`;
