@@ -38,6 +38,7 @@ function happened(event: IncidentEvent): string {
     case "incident.resolved":
     case "incident.escalated":
     case "diagnosis.reached":
+    case "diagnosis.reviewed":
     case "memory.recalled":
     case "action.succeeded":
     case "recovery.confirmed":
@@ -89,5 +90,14 @@ function happened(event: IncidentEvent): string {
         : `No answer in time: ${code(event.data.awaited)}.`;
     case "postmortem.written":
       return "Post-mortem written.";
+    case "model.consulted": {
+      const { model, task, failure, usage } = event.data;
+      const tokens = `${usage.inputTokens + usage.outputTokens} tokens`;
+      return says(
+        failure === undefined
+          ? `${model} was asked (${task}): ${tokens}.`
+          : `No answer of ${model} (${task}): ${failure.message}`,
+      );
+    }
   }
 }
