@@ -221,3 +221,14 @@ export const measurementSchema = z.strictObject({
   /** 95th percentile of the duration of these requests, where it was judged. */
   p95Ms: z.number().min(0).optional(),
 });
+
+/** What one or several questions to a model cost. */
+export const modelUsageSchema = z.strictObject({
+  inputTokens: z.number().int().min(0),
+  outputTokens: z.number().int().min(0),
+  /** True where the endpoint counted nothing and the tokens were estimated from the length of the text. */
+  estimated: z.boolean(),
+  /** By the prices of the config; absent where none are set. */
+  costUsd: z.number().min(0).optional(),
+});
+export type ModelUsage = z.infer<typeof modelUsageSchema>;

@@ -61,10 +61,19 @@ function contextOf(traceparent: string | undefined): Context {
 /** Runs `work` in a span that continues the given trace (or begins one), and hands it the traceparent that follow-up events carry. */
 export async function inSpan<T>(
   name: string,
-  options: { kind: "consumer" | "producer" | "internal"; parent: string | undefined; attributes: Attributes },
+  options: {
+    kind: "consumer" | "producer" | "client" | "internal";
+    parent: string | undefined;
+    attributes: Attributes;
+  },
   work: (traceparent: string | undefined, span: Span) => Promise<T>,
 ): Promise<T> {
-  const kind = { consumer: SpanKind.CONSUMER, producer: SpanKind.PRODUCER, internal: SpanKind.INTERNAL }[options.kind];
+  const kind = {
+    consumer: SpanKind.CONSUMER,
+    producer: SpanKind.PRODUCER,
+    client: SpanKind.CLIENT,
+    internal: SpanKind.INTERNAL,
+  }[options.kind];
   const parent = contextOf(options.parent);
   const span = tracer.startSpan(name, { kind, attributes: options.attributes }, parent);
   const context = trace.setSpan(parent, span);

@@ -18,6 +18,8 @@ export const rulesSchema = z.strictObject({
     .strictObject({
       recallMs: duration(5000),
       diagnosisMs: duration(30_000),
+      /** A model's review of the diagnosis, at most; it may have said itself that it needs less. */
+      reviewMs: duration(15_000),
       proposalMs: duration(30_000),
       approvalMs: duration(900_000),
       actionMs: duration(180_000),

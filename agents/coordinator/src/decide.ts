@@ -38,6 +38,7 @@ function draftsFor(event: OmegaEvent, state: State, moment: Moment, rules: Rules
     case "incident.extended":
     case "memory.recalled":
     case "diagnosis.reached":
+    case "diagnosis.reviewed":
       return requestWhenReady(turn);
     case "remediation.proposed":
       return stillAsked(incident) ? [] : chooseOption(turn);
@@ -85,7 +86,7 @@ function requestWhenReady(turn: Turn): Draft[] {
   const { incident, moment, rules } = turn;
   if (incident.phase !== "gathering") return [];
   const open = new Set(incident.waits.map((wait) => wait.awaited));
-  if (open.has("diagnosis") || open.has("recall")) return [];
+  if (open.has("diagnosis") || open.has("recall") || open.has("review")) return [];
   if (incident.verdict === "healthy") return subsidedIfQuiet(incident, moment);
   if (incident.verdict !== "cause" || incident.cause === undefined) {
     return [escalation(incident, "no_cause", "The diagnosis is inconclusive; the evidence is on diagnosis.reached.")];
@@ -264,6 +265,7 @@ function deadlinePassed(event: EventOf<"deadline.passed">, turn: Turn): Draft[] 
   switch (event.data.awaited) {
     case "settling":
     case "recall":
+    case "review":
       return requestWhenReady(turn);
     case "diagnosis":
       return [escalation(incident, "no_diagnosis", "Scout gave no diagnosis in time.")];

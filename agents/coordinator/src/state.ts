@@ -3,6 +3,7 @@ import type { Candidate, MemoryMatch, RepairOption } from "@omega/bus-schemas/vo
 import { emptyLedger, evolveAutonomy, type AutonomyLedger } from "@omega/shared/policy/autonomy.ts";
 import type { PolicySet } from "@omega/shared/policy/policy-set.ts";
 import { rulesSchema, type Rules } from "./config.ts";
+import { afterReview } from "./review.ts";
 import { keyOf, serviceOf, targetText, withOrder, type CountedOrder } from "./orders.ts";
 
 /** What the Coordinator waits for. Each wait has a deadline and a defined path when it passes. */
@@ -10,6 +11,7 @@ export type Awaited =
   | "settling"
   | "recall"
   | "diagnosis"
+  | "review"
   | "proposal"
   | "approval"
   | "record"
@@ -57,6 +59,9 @@ export interface Incident {
   readonly diagnosedAt?: number;
   readonly verdict?: "cause" | "inconclusive" | "healthy";
   readonly cause?: Candidate;
+  /** All that the diagnosis ranked, as long as a review of it is awaited. */
+  readonly candidates?: readonly Candidate[];
+  /** A model's second opinion came in time. */
   readonly withModel: boolean;
   readonly recalled?: readonly MemoryMatch[];
   readonly options: readonly RepairOption[];
@@ -251,15 +256,10 @@ function evolveIncident(incident: Incident, event: OmegaEvent, at: number, rules
       return { ...incident, openSignals: [...incident.openSignals, event.data.signal.signalId] };
     case "memory.recalled":
       return answered("recall", { recalled: event.data.matches });
-    case "diagnosis.reached": {
-      const [cause] = event.data.candidates;
-      return answered("diagnosis", {
-        diagnosedAt: at,
-        verdict: event.data.verdict,
-        withModel: event.data.model !== undefined,
-        ...(cause === undefined ? {} : { cause }),
-      });
-    }
+    case "diagnosis.reached":
+      return diagnosed(answered("diagnosis"), event, at, waits.reviewMs);
+    case "diagnosis.reviewed":
+      return afterReview(incident, event.data);
     case "deadline.passed":
       return answered(event.data.awaited as Awaited);
     case "remediation.requested":
@@ -301,6 +301,22 @@ function evolveIncident(incident: Incident, event: OmegaEvent, at: number, rules
     default:
       return incident;
   }
+}
+
+function diagnosed(incident: Incident, event: EventOf<"diagnosis.reached">, at: number, reviewMs: number): Incident {
+  const { candidates, verdict, model, reviewBy } = event.data;
+  const [cause] = candidates;
+  const known = {
+    ...incident,
+    diagnosedAt: at,
+    verdict,
+    withModel: model !== undefined,
+    ...(cause === undefined ? {} : { cause }),
+  };
+  if (reviewBy === undefined || incident.phase !== "gathering") return known;
+  const dueAt = Math.min(at + reviewMs, Math.max(at, Date.parse(reviewBy)));
+  const review: Wait = { awaited: "review", dueAt, causeId: event.id };
+  return { ...known, candidates, waits: [...incident.waits, review] };
 }
 
 /** A process is known by its role, a person by the name in the source of what they signed. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { agentConfigSchema } from "@omega/shared/agent-config.ts";
+import { modelConfigSchema } from "@omega/shared/model/config.ts";
 
 /** Scout's config file. */
 export const scoutConfigSchema = agentConfigSchema.extend({
@@ -29,6 +30,10 @@ export const scoutConfigSchema = agentConfigSchema.extend({
     .prefault({}),
   /** Folders that paths in stack traces are told relative to, e.g. the repository's root. */
   sourceRoots: z.array(z.string().min(1)).default([]),
+  /** Checkouts on this disk in which those paths are looked up, to show the code around a failing line and its last change. */
+  repositories: z.array(z.string().min(1)).default([]),
+  /** Gives second opinions on diagnoses; none unless it has a name. */
+  model: modelConfigSchema.prefault({}),
   /** How long a diagnosis may wait for telemetry that shows the fault. */
   diagnoseWithinMs: z.number().int().min(0).default(12_000),
 });

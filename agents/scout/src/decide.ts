@@ -5,6 +5,7 @@ import type { State } from "./state.ts";
 /** What Scout does when asked: it reads, and answers. */
 export type Effect =
   | { readonly kind: "diagnose"; readonly opened: EventOf<"incident.opened"> }
+  | { readonly kind: "review"; readonly reached: EventOf<"diagnosis.reached"> }
   | { readonly kind: "verify"; readonly requested: EventOf<"verification.requested"> };
 
 const nothing: Decision<Effect> = { say: [], perform: [] };
@@ -18,6 +19,9 @@ export function decide(event: OmegaEvent, state: State): Decision<Effect> {
   if (incident === undefined) return nothing;
   if (event.type === "incident.opened" && !incident.diagnosed) {
     return { say: [], perform: [{ kind: "diagnose", opened: event }] };
+  }
+  if (event.type === "diagnosis.reached" && event.data.reviewBy !== undefined && !incident.reviewed) {
+    return { say: [], perform: [{ kind: "review", reached: event }] };
   }
   if (event.type === "verification.requested" && !incident.judged.includes(event.data.actionId)) {
     return { say: [], perform: [{ kind: "verify", requested: event }] };

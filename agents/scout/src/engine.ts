@@ -10,6 +10,8 @@ import { signatureOf } from "./diagnose/signature.ts";
 import type { Harvest } from "./intake/harvest.ts";
 import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
 import { depthFirst } from "./telemetry/trace.ts";
+import { lookAt } from "./review/looks.ts";
+import type { Look, LookRow, LookTimes } from "./review/looks.ts";
 import { judgeRecovery } from "./verify/recovery.ts";
 import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
@@ -118,6 +120,10 @@ export class Engine {
       verdict: "inconclusive",
       says: "No telemetry of the time of the onset is at hand, and none since shows a fault.",
     };
+  }
+
+  look(look: Look, times: LookTimes): LookRow[] {
+    return lookAt(this.window, look, times);
   }
 
   /**

@@ -6,7 +6,9 @@ import { fail, ok } from "@omega/shared/outcome.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
 import type { Effect } from "./decide.ts";
 import type { Candidate, Diagnosis } from "./diagnose/diagnosis.ts";
-import type { TelemetryReader } from "./ports.ts";
+import type { SourceReader, TelemetryReader } from "./ports.ts";
+import { answerReview, reviewByMs, type Reviewers } from "./second-opinion.ts";
+import { withSource } from "./source-evidence.ts";
 import { ratioKey } from "./state.ts";
 import type { State } from "./state.ts";
 import type { Recovery } from "./verify/recovery.ts";
@@ -17,6 +19,8 @@ export interface Surroundings {
   readonly clock: Clock;
   /** How long a diagnosis may wait for telemetry that shows the fault. */
   readonly diagnoseWithinMs: number;
+  readonly source: SourceReader;
+  readonly reviewers: Reviewers | undefined;
   /** Aborts when the process is told to stop: what is waiting then is left to the next process. */
   readonly stopping: AbortSignal;
 }
@@ -39,6 +43,8 @@ export const perform = (
   switch (effect.kind) {
     case "diagnose":
       return answerDiagnosis(around, effect.opened, context, signal);
+    case "review":
+      return answerReview(around, effect.reached, context, signal);
     case "verify":
       return answerVerification(around, effect.requested, context, signal);
   }
@@ -66,26 +72,34 @@ async function answerDiagnosis(
       const enough =
         waitedMs >= around.diagnoseWithinMs ||
         (found.verdict === "cause" && (confidence >= sureFrom || waitedMs >= patienceMs));
-      if (enough) return ok([diagnosisDraft(opened, found, clock.now() - startedMs)]);
+      if (enough) {
+        const candidates = await withSource(found.candidates.map(wireCandidate), around.source, signal);
+        const model = candidates.length === 0 ? undefined : around.reviewers?.model;
+        const review = model === undefined ? {} : { reviewBy: timeText(reviewByMs(model, clock.now())) };
+        return ok([diagnosisDraft(opened, found, { candidates, ...review, tookMs: clock.now() - startedMs })]);
+      }
     }
     await clock.sleep(lookEveryMs, signal);
   }
 }
 
-const diagnosisDraft = (opened: EventOf<"incident.opened">, found: Diagnosis, tookMs: number): Draft => ({
+const diagnosisDraft = (
+  opened: EventOf<"incident.opened">,
+  found: Diagnosis,
+  rest: Pick<DataOf<"diagnosis.reached">, "candidates" | "reviewBy" | "tookMs">,
+): Draft => ({
   type: "diagnosis.reached",
   incidentid: opened.incidentid ?? "",
   data: {
     verdict: found.verdict,
     onset: timeText(found.onsetMs),
-    candidates: found.candidates.map(wireCandidate),
     blastRadius: {
       services: [...found.blastRadius.services].slice(0, 256),
       trafficShare: found.blastRadius.trafficShare,
     },
     traceIds: [...found.traceIds],
     says: found.says.slice(0, 2048),
-    tookMs,
+    ...rest,
   },
 });
 

@@ -1,5 +1,7 @@
 import { runAgentProcess } from "@omega/shared/agent-process.ts";
+import { openModel } from "@omega/shared/model/open-model.ts";
 import { systemClock } from "@omega/shared/clock.ts";
+import { RepositorySource } from "./adapters/repository-source.ts";
 import { scoutConfigSchema } from "./config.ts";
 import { decide } from "./decide.ts";
 import type { Effect } from "./decide.ts";
@@ -28,7 +30,15 @@ await runAgentProcess({
       sink: (harvest) => engine.ingest(harvest, clock.now()),
     });
     log.info({ host: config.otlp.host, port: receiver.port }, "receiving OTLP");
-    const around = { telemetry: engine, clock, diagnoseWithinMs: config.diagnoseWithinMs, stopping: untilStopped };
+    const model = openModel(config.model, { clock, log });
+    const around = {
+      telemetry: engine,
+      clock,
+      diagnoseWithinMs: config.diagnoseWithinMs,
+      source: new RepositorySource(config.repositories),
+      reviewers: model === undefined ? undefined : { model, plainWords: config.model.plainWords },
+      stopping: untilStopped,
+    };
     let watching: Promise<void> = Promise.resolve();
     return {
       definition: {

@@ -1,5 +1,6 @@
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
 import type { RecoveryQuestion } from "./engine.ts";
+import type { Look, LookRow, LookTimes } from "./review/looks.ts";
 import type { Recovery } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
 
@@ -8,4 +9,25 @@ export interface TelemetryReader {
   settled(traceIds: readonly string[], nowMs: number): boolean;
   diagnose(onsetMs: number, affected: readonly Operation[], nowMs: number): Diagnosis;
   judge(question: RecoveryQuestion, nowMs: number): Recovery;
+  /** What a reviewer of the diagnosis may have looked up. */
+  look(look: Look, times: LookTimes): LookRow[];
+}
+
+/** The code around a line, and when it last changed. */
+export interface SourceLine {
+  /** `source:<file>:<line>`. */
+  readonly ref: string;
+  /** The surrounding function, or some lines around where none is recognised; each with its number, `>` before the one asked for. */
+  readonly text: string;
+  /** The commit that last changed the line, and when (RFC 3339); absent outside a repository. */
+  readonly changedBy?: string;
+  readonly changedAt?: string;
+  /** First line of that commit's message. */
+  readonly summary?: string;
+}
+
+/** Reads the code that is under repair; it may be an older or newer checkout than what runs. */
+export interface SourceReader {
+  /** `undefined` where no repository holds the file or it has no such line. */
+  read(file: string, line: number, signal: AbortSignal): Promise<SourceLine | undefined>;
 }

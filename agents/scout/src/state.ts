@@ -1,4 +1,6 @@
 import type { DataOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { MemoryMatch } from "@omega/bus-schemas/vocabulary.ts";
+import { nothingSpent, spentAfter, type Spent } from "@omega/shared/model/model.ts";
 
 /** What Scout remembers of the stream: the open episodes and which requests it has answered. */
 export interface State {
@@ -14,6 +16,11 @@ export interface Incident {
   /** Failures before and normally, by service and operation, as the signals told them. */
   readonly ratios: ReadonlyMap<string, { readonly before: number; readonly normal: number }>;
   readonly diagnosed: boolean;
+  readonly reviewed: boolean;
+  /** What memory found; absent until it answered. */
+  readonly recalled?: readonly MemoryMatch[];
+  /** By every process that asked a model about this incident. */
+  readonly spent: Spent;
   /** Actions whose recovery has been judged. */
   readonly judged: readonly string[];
 }
@@ -42,6 +49,16 @@ export function evolve(state: State, event: OmegaEvent): State {
   if (type === "diagnosis.reached") {
     return withIncident(state, incidentid, (before) => ({ ...before, diagnosed: true }));
   }
+  if (type === "diagnosis.reviewed" && state.incidents.has(incidentid ?? "")) {
+    return withIncident(state, incidentid, (before) => ({ ...before, reviewed: true }));
+  }
+  if (type === "memory.recalled" && state.incidents.has(incidentid ?? "")) {
+    return withIncident(state, incidentid, (before) => ({ ...before, recalled: event.data.matches }));
+  }
+  if (type === "model.consulted" && state.incidents.has(incidentid ?? "")) {
+    const { usage } = event.data;
+    return withIncident(state, incidentid, (before) => ({ ...before, spent: spentAfter(before.spent, usage) }));
+  }
   if (type === "recovery.confirmed" || type === "recovery.failed" || type === "recovery.inconclusive") {
     const { actionId } = event.data;
     return withIncident(state, incidentid, (before) => ({ ...before, judged: [...before.judged, actionId] }));
@@ -60,6 +77,8 @@ const freshIncident: Incident = {
   affected: [],
   ratios: new Map(),
   diagnosed: false,
+  reviewed: false,
+  spent: nothingSpent,
   judged: [],
 };
 

@@ -87,7 +87,7 @@ function given(...events: OmegaEvent[]) {
   const told = (moment = now): string[] => {
     const { say, perform } = at(moment);
     return [
-      ...say.map(({ type, data }) => ("failure" in data ? `${type} ${data.failure.code}` : type)),
+      ...say.map(({ type, data }) => ("failure" in data ? `${type} ${data.failure?.code}` : type)),
       ...perform.map((effect: Effect) => `do ${effect.do}`),
     ];
   };

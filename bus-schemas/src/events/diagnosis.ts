@@ -19,6 +19,8 @@ export const DiagnosisReached = defineEvent({
     candidates: z.array(candidateSchema).max(16),
     blastRadius: z.strictObject({ services: z.array(z.string()).max(256), trafficShare: z.number().min(0).max(1) }),
     traceIds: z.array(traceIdSchema).max(16),
+    /** A model is being asked for a second opinion, which is told by then or not waited for; absent where none is. */
+    reviewBy: timeSchema.optional(),
     /** Name of the model that gave a second opinion; absent when the answer is deterministic alone. */
     model: z.string().optional(),
     says: z.string().max(2048),

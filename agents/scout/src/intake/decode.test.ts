@@ -6,7 +6,7 @@ import { AlwaysOnSampler, TracerProvider } from "@opentelemetry/sdk-trace";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import fc from "fast-check";
 import { decode } from "./decode.ts";
-import { redactText } from "./redact.ts";
+import { redactText } from "@omega/shared/redact.ts";
 
 /** A request of several spans as the SDK's own serializer writes it. */
 const request = (): Buffer => {

@@ -3,7 +3,7 @@ import type { AttributeValue } from "../telemetry/attributes.ts";
 import { resourceOf } from "../telemetry/conventions.ts";
 import type { MetricPoint, Resource, SpanEvent, SpanLink } from "../telemetry/model.ts";
 import { Harvest, spanKinds, spanStatuses } from "./harvest.ts";
-import { isSecretName, redacted, redactText } from "./redact.ts";
+import { isSecretName, redacted, redactText } from "@omega/shared/redact.ts";
 
 // OTLP/JSON (opentelemetry-proto, "JSON Protobuf encoding"): camelCase names, hex ids, 64 bit integers as decimal strings,
 // enums as integers. Names of enum values and integers as JSON numbers are accepted too, since senders in use write them.

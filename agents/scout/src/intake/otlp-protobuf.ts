@@ -2,7 +2,7 @@ import { Attributes } from "../telemetry/attributes.ts";
 import type { AttributeValue } from "../telemetry/attributes.ts";
 import { resourceOf } from "../telemetry/conventions.ts";
 import type { LogRecord, MetricPoint, Resource, Span, SpanEvent, SpanLink } from "../telemetry/model.ts";
-import { isSecretName, redacted } from "./redact.ts";
+import { isSecretName, redacted } from "@omega/shared/redact.ts";
 import { Wire } from "./wire.ts";
 import { Harvest, spanKinds, spanStatuses } from "./harvest.ts";
 

@@ -1,4 +1,4 @@
-import { redactText } from "./redact.ts";
+import { redactText } from "@omega/shared/redact.ts";
 
 /** Thrown by Wire on bytes that are not protobuf; caught where a request's decoding starts. */
 export class MalformedBytes extends Error {}

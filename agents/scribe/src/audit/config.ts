@@ -17,7 +17,7 @@ export const auditConfigSchema = z.strictObject({
   /** Entries longer than this go into the blob store. */
   entryBytes: z.number().int().min(1024).max(entryBytesMax).default(entryBytesMax),
   /** Event types that always go there, so that their content can be erased one day. */
-  erasable: z.array(z.string()).max(64).default(["postmortem.written"]),
+  erasable: z.array(z.string()).max(64).default(["postmortem.written", "model.consulted"]),
   /** At most so often the stream is told of a checkpoint; plans that were authorised are told of at once. */
   announceMs: milliseconds(10_000),
   /** What an alarm about the past means: `refuse`, no new action until a person acknowledges it, or `alarm`, only the alarm. */

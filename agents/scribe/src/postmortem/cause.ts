@@ -2,13 +2,15 @@ import type { Candidate } from "@omega/bus-schemas/vocabulary.ts";
 import { diagnosisOf } from "../incident-facts.ts";
 import { placeOf } from "../memory-of.ts";
 import type { IncidentRecord } from "../state.ts";
-import { code, inline, list, table } from "./markdown.ts";
+import { block, code, inline, list, table } from "./markdown.ts";
+import { reviewedBy } from "./second-opinion.ts";
 import { percent, span } from "./words.ts";
 
 export function rootCauseSection(record: IncidentRecord): string {
   const diagnosis = diagnosisOf(record);
   if (diagnosis === undefined) return "No diagnosis was reached, so the cause is unknown.";
-  const { verdict, candidates, says, model, tookMs, traceIds } = diagnosis.data;
+  const { verdict, candidates, says, tookMs, traceIds } = diagnosis.data;
+  const model = reviewedBy(record) ?? diagnosis.data.model;
   const [first, ...others] = candidates;
   const parts = [inline(says, 2048)];
   if (verdict === "inconclusive")
@@ -50,5 +52,12 @@ function factsOf(candidate: Candidate): string[][] {
 
 function evidenceOf({ evidence }: Candidate): string {
   if (evidence.length === 0) return "- none recorded: take this cause as a claim.";
-  return list(evidence.map(({ kind, ref, says }) => `${inline(says)} (${kind}, ${code(ref)})`));
+  const said = evidence.filter(({ kind }) => kind !== "source");
+  const source = evidence.filter(({ kind }) => kind === "source");
+  return [
+    list(said.map(({ kind, ref, says }) => `${inline(says)} (${kind}, ${code(ref)})`)),
+    ...source.map(
+      ({ ref, says }) => `The code around ${code(ref.replace(/^source:/, ""))}:\n\n${block("text", says.split("\n"))}`,
+    ),
+  ].join("\n\n");
 }

@@ -43,6 +43,68 @@ test("an escalated incident says what was taken back and that a person has to go
   assert.doesNotMatch(text, /Resolved/);
 });
 
+test("a second opinion is told with its claims, what they rest on, and what it cost", () => {
+  const events = healedIncident();
+  events.splice(4, 0, said("model.consulted", 5504), said("diagnosis.reviewed", 5505));
+  const text = postmortem(recordOf(events));
+  for (const part of [
+    "## Second opinion",
+    "It names `payments/loyalty.ts:21` in `POST /charges` as what fails.",
+    "- Every failing trace ends in this call. (`trace:0af7651916cd43dd8448eb211c80319c/span:b7ad6b7169203331`)",
+    "1 claim without evidence dropped.",
+    "1 question to a model: 812 tokens in, 64 out, 0.0003 USD.",
+    "with a second opinion of `gpt-example`",
+  ])
+    assert.ok(text.includes(part), `the text lacks: ${part}\n\n${text}`);
+  assert.doesNotMatch(postmortem(recordOf(healedIncident())), /Second opinion/);
+});
+
+test("a second opinion that failed or came late is told as such", () => {
+  const failure = {
+    kind: "retryable" as const,
+    code: "deadline_passed",
+    message: "gpt-example gave no answer in 12000 ms.",
+  };
+  const failed = healedIncident();
+  const says = "Decided without a model: gpt-example gave no answer in 12000 ms.";
+  const none = { outcome: "unavailable" as const, order: [], claims: [], claimsDropped: 0, says };
+  failed.splice(4, 0, said("model.consulted", 5504, { failure }), said("diagnosis.reviewed", 5505, none));
+  const text = postmortem(recordOf(failed));
+  assert.match(text, /Decided without a model: gpt-example gave no answer in 12000 ms\./);
+  assert.match(text, /1 question without a usable answer/);
+  assert.match(text, /, without a model\./);
+  const late = healedIncident();
+  late.splice(4, 0, said("deadline.passed", 5504, { awaited: "review" }), said("diagnosis.reviewed", 5505));
+  assert.match(postmortem(recordOf(late)), /came after its time was over and changed nothing/);
+});
+
+test("the code around the failing line and its last change are part of the cause", () => {
+  const events = healedIncident().map((event) => {
+    if (event.type !== "diagnosis.reached") return event;
+    const [first] = event.data.candidates;
+    assert.ok(first !== undefined);
+    const evidence = [
+      {
+        kind: "source" as const,
+        ref: "source:payments/loyalty.ts:21",
+        says: "    20 const { tier } = customer;\n>   21 return rates[tier].rate;",
+      },
+      {
+        kind: "change" as const,
+        ref: "change:0123abcd",
+        says: "Line 21 was last changed on 2026-11-20 by commit 0123abcd.",
+      },
+    ];
+    return said("diagnosis.reached", 5500, { candidates: [{ ...first, evidence }] });
+  });
+  const text = postmortem(recordOf(events));
+  assert.match(
+    text,
+    /The code around `payments\/loyalty\.ts:21`:\n\n```text\n {4}20 const .*\n> {3}21 return rates\[tier\]\.rate;\n```/,
+  );
+  assert.match(text, /last changed on 2026\\?-11/);
+});
+
 test("what no event says is named as unknown", () => {
   const [opened] = healedIncident();
   assert.ok(opened !== undefined);

@@ -5,6 +5,7 @@ import { rootCauseSection } from "./cause.ts";
 import { followUps } from "./follow-ups.ts";
 import { code, inline, list, table } from "./markdown.ts";
 import { consideredSection, doneSection, verifiedSection } from "./repair.ts";
+import { secondOpinionSection } from "./second-opinion.ts";
 import { timelineSection } from "./timeline.ts";
 import { count, dateTime, percent, span, targetName } from "./words.ts";
 import { attemptsOf } from "../incident-facts.ts";
@@ -24,6 +25,7 @@ export function postmortem(record: IncidentRecord): string {
     section("Impact", impact(record)),
     section("Timeline", timelineSection(record)),
     section("Root cause", rootCauseSection(record)),
+    section("Second opinion", secondOpinionSection(record)),
     section("What was done", doneSection(record)),
     section("How it was verified", verifiedSection(record)),
     section("What else was considered", consideredSection(record)),

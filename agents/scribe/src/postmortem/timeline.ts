@@ -1,3 +1,4 @@
+import type { DataOf } from "@omega/bus-schemas/catalogue.ts";
 import type { IncidentEvent, IncidentRecord } from "../state.ts";
 import { placeOf } from "../memory-of.ts";
 import { code, inline, table } from "./markdown.ts";
@@ -38,6 +39,7 @@ function happened(event: IncidentEvent): string {
     case "incident.resolved":
     case "incident.escalated":
     case "diagnosis.reached":
+    case "diagnosis.reviewed":
     case "memory.recalled":
     case "documentation.cited":
     case "action.succeeded":
@@ -92,5 +94,12 @@ function happened(event: IncidentEvent): string {
         : `No answer in time: ${code(event.data.awaited)}.`;
     case "postmortem.written":
       return "Post-mortem written.";
+    case "model.consulted":
+      return says(consulted(event.data));
   }
+}
+
+function consulted({ model, task, failure, usage }: DataOf<"model.consulted">): string {
+  if (failure !== undefined) return `No answer of ${model} (${task}): ${failure.message}`;
+  return `${model} was asked (${task}): ${usage.inputTokens + usage.outputTokens} tokens.`;
 }
