@@ -4,10 +4,10 @@ import { Keyring } from "@omega/shared/signing.ts";
 import { hashLeaf } from "@omega/tlog/merkle.ts";
 import type { CommandContext } from "../commands/context.ts";
 import { findIncident } from "../commands/incidents.ts";
-import { incidentsIn } from "../incident-view.ts";
-import { printable, table } from "../terminal.ts";
+import { incidentsIn } from "@omega/shared/incident-view.ts";
+import { printable, table } from "@omega/shared/terminal.ts";
 import { AuditFolder, bodyOf, type FolderOptions, type IndexedEntry } from "./audit-folder.ts";
-import { reasoningOf, type LoggedEvent } from "./reasoning.ts";
+import { reasoningOf, type LoggedEvent } from "@omega/shared/audit/reasoning.ts";
 import { reasoningText } from "./reasoning-text.ts";
 
 export interface ListOptions extends FolderOptions {

@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from "commander";
 import { exitCode } from "../exit-code.ts";
 import { installation } from "../home.ts";
 import { Machine, type ProcessRow } from "../machine.ts";
-import { table, type Paint, type Tone } from "../terminal.ts";
+import { table, type Paint, type Tone } from "@omega/shared/terminal.ts";
 import { commandContext, type CommandContext } from "./context.ts";
 
 interface UpOptions {

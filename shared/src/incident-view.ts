@@ -1,6 +1,5 @@
 import type { DataOf, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Location, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
-import type { Recorded } from "./bus-session.ts";
 
 /** An incident as the stream tells it, for tables and JSON. */
 export interface IncidentView {
@@ -21,7 +20,7 @@ export interface IncidentView {
 }
 
 /** Incidents by id, in the order in which they opened. */
-export function incidentsIn(events: Iterable<Recorded>): Map<string, IncidentView> {
+export function incidentsIn(events: Iterable<{ readonly event: OmegaEvent }>): Map<string, IncidentView> {
   const incidents = new Map<string, IncidentView>();
   for (const { event } of events) fold(incidents, event);
   return incidents;

@@ -4,7 +4,7 @@ import { counted, duration, percent } from "./durations.ts";
 import { printable, type Paint, type Tone } from "./terminal.ts";
 
 /** One line of an event's telling. */
-interface Told {
+export interface Told {
   readonly tone: Tone;
   readonly text: string;
 }
@@ -28,7 +28,8 @@ export function timelineOf(event: OmegaEvent, onsetMs: number, paint: Paint): st
   ];
 }
 
-function tell(event: OmegaEvent): Told[] {
+/** An event in words: one sentence with its numbers, then the details; empty for events that only machines need. */
+export function tell(event: OmegaEvent): Told[] {
   return (
     tellSignal(event) ??
     tellReasoning(event) ??
