@@ -39,6 +39,7 @@ export class NatsBus implements Bus {
   readonly #manager: JetStreamManager;
   readonly #leases: LeaseStore;
   #reconnections = 0;
+  #connected = true;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, leases: LeaseStore) {
     this.#connection = connection;
@@ -114,6 +115,11 @@ export class NatsBus implements Bus {
     return (await this.#manager.streams.info(omegaStream.name)).state.last_seq;
   }
 
+  /** Whether the server answers at present. A lost connection is made again by itself. */
+  isConnected(): boolean {
+    return this.#connected && !this.#connection.isClosed();
+  }
+
   reconnections(): number {
     return this.#reconnections;
   }
@@ -152,7 +158,10 @@ export class NatsBus implements Bus {
   }
 
   async #countReconnections(): Promise<void> {
-    for await (const { type } of this.#connection.status()) if (type === "reconnect") this.#reconnections += 1;
+    for await (const { type } of this.#connection.status()) {
+      if (type === "reconnect") this.#reconnections += 1;
+      if (type === "reconnect" || type === "disconnect") this.#connected = type === "reconnect";
+    }
   }
 
   async #consumer(queue: WorkQueue): Promise<Consumer> {

@@ -39,11 +39,11 @@ const trustedKeySchema = z.strictObject({
 });
 
 /**
- * Loads this process's key from `<folder>/<role>.key` (PKCS #8 PEM, mode 0600), making it at the first start, and puts the public half
+ * Loads this process's key from `<folder>/<holder>.key` (PKCS #8 PEM, mode 0600), making it at the first start, and puts the public half
  * into `<folder>/trusted/`, which the other processes read. On separate machines an operator copies the `trusted` files.
  */
-export function loadSigner(folder: string, role: Role): Signer {
-  const path = join(folder, `${role}.key`);
+export function loadSigner(folder: string, role: Role, holder: string = role): Signer {
+  const path = join(folder, `${holder}.key`);
   const trusted = join(folder, "trusted");
   mkdirSync(trusted, { recursive: true, mode: 0o700 });
   if (!existsSync(path)) {

@@ -1,0 +1,50 @@
+import type { JSX } from "preact";
+import type { SourceExcerpt, TraceView } from "../../../src/wire.ts";
+
+/** The trace that shows the fault: who called whom, how long, and where it broke. */
+export function Waterfall({ trace }: { trace: TraceView }): JSX.Element {
+  const whole = Math.max(trace.durationMs, 0.001);
+  return (
+    <div class="waterfall" role="list" aria-label={`Trace ${trace.traceId}`}>
+      {trace.spans.map((span) => {
+        const culprit = trace.culprit?.spanId === span.spanId;
+        const lane = { left: `${(100 * span.startMs) / whole}%`, width: `${(100 * span.durationMs) / whole}%` };
+        return (
+          <div role="listitem" class={`span ${span.failed ? "failed" : ""} ${culprit ? "culprit" : ""}`}>
+            <span
+              style={{ paddingLeft: `${Math.min(span.depth, 12) * 12}px` }}
+              title={`${span.service} ${span.operation}`}
+            >
+              <span class="strong">{span.service}</span> <span class="quiet">{span.operation}</span>
+              {span.error === undefined ? undefined : <span class="bad"> {span.error}</span>}
+              {span.place === undefined ? undefined : <code> {span.place}</code>}
+            </span>
+            <span class="lane">
+              <i style={lane} />
+            </span>
+            <span class="tabular quiet">{span.durationMs.toFixed(1)} ms</span>
+          </div>
+        );
+      })}
+      {trace.omitted === 0 ? undefined : (
+        <p class="empty small">{trace.omitted} further spans say nothing about it and are left out.</p>
+      )}
+    </div>
+  );
+}
+
+export function Source({ source }: { source: SourceExcerpt }): JSX.Element {
+  return (
+    <div class="source mono" tabIndex={0} role="region" aria-label={`${source.file}, line ${source.line}`}>
+      {source.lines.map((text, index) => {
+        const number = source.firstLine + index;
+        return (
+          <div class={number === source.line ? "fault" : ""}>
+            <span class="number">{number}</span>
+            <span>{text === "" ? " " : text}</span>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
