@@ -65,8 +65,8 @@ export class Engine {
   ingest(harvest: Harvest, nowMs: number): void {
     this.#sinceMs ??= nowMs;
     for (const span of harvest.spans) {
-      const operation = this.window.addSpan(span, nowMs);
-      if (operation !== undefined) this.detector.observe(operation, span, nowMs);
+      const arrival = this.window.addSpan(span, nowMs);
+      if (arrival !== undefined) this.detector.observe(arrival, nowMs);
     }
     for (const log of harvest.logs) this.window.addLog(log, nowMs);
     for (const point of harvest.points) if (tellsOfResources(point.name)) this.window.metrics.add(point);
