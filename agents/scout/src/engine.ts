@@ -1,3 +1,4 @@
+import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import { Detector } from "./detect/detector.ts";
 import type { DetectorSettings } from "./detect/detector.ts";
 import type { Signal, SignalChange } from "./detect/signal.ts";
@@ -10,6 +11,7 @@ import { signatureOf } from "./diagnose/signature.ts";
 import type { Harvest } from "./intake/harvest.ts";
 import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
 import { depthFirst } from "./telemetry/trace.ts";
+import { shownTrace } from "./trace/shown-trace.ts";
 import { judgeRecovery } from "./verify/recovery.ts";
 import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
@@ -63,8 +65,8 @@ export class Engine {
   ingest(harvest: Harvest, nowMs: number): void {
     this.#sinceMs ??= nowMs;
     for (const span of harvest.spans) {
-      const operation = this.window.addSpan(span, nowMs);
-      if (operation !== undefined) this.detector.observe(operation, span, nowMs);
+      const arrival = this.window.addSpan(span, nowMs);
+      if (arrival !== undefined) this.detector.observe(arrival, nowMs);
     }
     for (const log of harvest.logs) this.window.addLog(log, nowMs);
     for (const point of harvest.points) if (tellsOfResources(point.name)) this.window.metrics.add(point);
@@ -118,6 +120,11 @@ export class Engine {
       verdict: "inconclusive",
       says: "No telemetry of the time of the onset is at hand, and none since shows a fault.",
     };
+  }
+
+  /** The trace that shows the likeliest cause, or one of those it was found in. */
+  waterfall(found: Diagnosis): Waterfall | undefined {
+    return shownTrace(found, (traceId) => this.window.trace(traceId));
   }
 
   /**

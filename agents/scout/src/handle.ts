@@ -66,11 +66,24 @@ async function answerDiagnosis(
       const enough =
         waitedMs >= around.diagnoseWithinMs ||
         (found.verdict === "cause" && (confidence >= sureFrom || waitedMs >= patienceMs));
-      if (enough) return ok([diagnosisDraft(opened, found, clock.now() - startedMs)]);
+      if (enough) return ok(answerOf(telemetry, opened, found, clock.now() - startedMs));
     }
     await clock.sleep(lookEveryMs, signal);
   }
 }
+
+/** The trace goes first: once the diagnosis is said, nothing asks for it again. */
+const answerOf = (
+  telemetry: TelemetryReader,
+  opened: EventOf<"incident.opened">,
+  found: Diagnosis,
+  tookMs: number,
+): Draft[] => {
+  const waterfall = found.candidates.length === 0 ? undefined : telemetry.waterfall(found);
+  const reached = diagnosisDraft(opened, found, tookMs);
+  if (waterfall === undefined) return [reached];
+  return [{ type: "trace.recorded", incidentid: opened.incidentid ?? "", data: waterfall }, reached];
+};
 
 const diagnosisDraft = (opened: EventOf<"incident.opened">, found: Diagnosis, tookMs: number): Draft => ({
   type: "diagnosis.reached",

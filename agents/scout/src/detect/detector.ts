@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Span } from "../telemetry/model.ts";
-import { endMs } from "../telemetry/model.ts";
-import { failed } from "../telemetry/conventions.ts";
-import { operationKey } from "../window/operation-log.ts";
+import { ByOperation } from "../window/by-operation.ts";
 import { binomialTail } from "./binomial.ts";
-import type { Operation, OperationLog, Outcome } from "../window/operation-log.ts";
+import type { Arrival, Operation, OperationLog, Outcome } from "../window/operation-log.ts";
 import { errorRatioSettings, judgeErrorRatio, normalRatio } from "./error-ratio.ts";
 import type { ErrorRatioFinding, ErrorRatioSettings } from "./error-ratio.ts";
 import { LatencyBaseline, latencySettings } from "./latency.ts";
@@ -71,7 +68,7 @@ const knownFromRequests = 50;
 export class Detector {
   readonly #settings: DetectorSettings;
   readonly #log: OperationLog;
-  readonly #watches = new Map<string, Watch>();
+  readonly #watches = new ByOperation<Watch>();
   /** Onset of the oldest adopted episode: while one is open, no second since then is anybody's normal. */
   #abnormalFrom: number | undefined;
 
@@ -101,20 +98,15 @@ export class Detector {
   }
 
   /** A request that the window had not seen before. */
-  observe(operation: Operation, span: Span, nowMs: number): void {
+  observe({ operation, outcome }: Arrival, nowMs: number): void {
     const watch = this.#watchOf(operation);
     watch.lastSeenSecond = Math.floor(nowMs / 1000);
-    const { durationMs } = span;
-    watch.buckets.add(endMs(span), nowMs, {
-      failed: failed(span),
-      slow: durationMs > watch.latency.thresholdMs,
-      durationMs,
-    });
+    const { failed, durationMs } = outcome;
+    watch.buckets.add(outcome.endMs, nowMs, { failed, slow: durationMs > watch.latency.thresholdMs, durationMs });
   }
 
   #watchOf(operation: Operation): Watch {
-    const key = operationKey(operation.service, operation.name);
-    let watch = this.#watches.get(key);
+    let watch = this.#watches.get(operation.service, operation.name);
     if (watch === undefined) {
       watch = {
         operation: { service: operation.service, name: operation.name },
@@ -124,7 +116,7 @@ export class Detector {
         lastSeenSecond: 0,
       };
       if (this.#abnormalFrom !== undefined) watch.buckets.abnormalFrom(this.#abnormalFrom);
-      this.#watches.set(key, watch);
+      this.#watches.set(operation.service, operation.name, watch);
     }
     return watch;
   }
@@ -133,9 +125,9 @@ export class Detector {
   tick(nowMs: number): SignalChange[] {
     const now = Math.floor(nowMs / 1000);
     const changes: SignalChange[] = [];
-    for (const [key, watch] of this.#watches) {
+    for (const watch of this.#watches.values()) {
       if (watch.open.size === 0 && now - watch.lastSeenSecond > 3600) {
-        this.#watches.delete(key);
+        this.#watches.delete(watch.operation.service, watch.operation.name);
         continue;
       }
       watch.latency.learn(watch.buckets, now);
@@ -156,7 +148,7 @@ export class Detector {
 
   /** The ratio of failures that is normal for this operation. */
   normalRatioOf(operation: Operation): number {
-    const watch = this.#watches.get(operationKey(operation.service, operation.name));
+    const watch = this.#watches.get(operation.service, operation.name);
     return normalRatio(watch?.buckets.baseline(Number.POSITIVE_INFINITY) ?? { requests: 0, failures: 0 });
   }
 

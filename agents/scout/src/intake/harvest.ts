@@ -5,8 +5,11 @@ import type { LogRecord, MetricPoint, Resource, Span, SpanKind } from "../teleme
 export const spanKinds: readonly SpanKind[] = ["internal", "internal", "server", "client", "producer", "consumer"];
 export const spanStatuses: readonly Span["status"][] = ["unset", "ok", "error"];
 
-const traceIdShape = /^(?!0+$)[0-9a-f]{32}$/;
-const spanIdShape = /^(?!0+$)[0-9a-f]{16}$/;
+const noTraceId = "0".repeat(32);
+const noSpanId = "0".repeat(16);
+/** Both readers hand over hex only, so that the length says it all. */
+const isTraceId = (id: string): boolean => id.length === 32 && id !== noTraceId;
+const isSpanId = (id: string): boolean => id.length === 16 && id !== noSpanId;
 
 /**
  * What one request brought: the items that can be used, how many could not, and why. It is the same for protobuf and JSON, so
@@ -30,17 +33,14 @@ export class Harvest {
   }
 
   span(span: Span): void {
-    if (!traceIdShape.test(span.traceId))
-      this.reject(`span "${span.name}": trace_id must be 16 bytes and not all zero`);
-    else if (!spanIdShape.test(span.spanId))
-      this.reject(`span "${span.name}": span_id must be 8 bytes and not all zero`);
+    if (!isTraceId(span.traceId)) this.reject(`span "${span.name}": trace_id must be 16 bytes and not all zero`);
+    else if (!isSpanId(span.spanId)) this.reject(`span "${span.name}": span_id must be 8 bytes and not all zero`);
     else if (span.startMs === 0) this.reject(`span "${span.name}": start_time_unix_nano is missing`);
     else this.spans.push(span);
   }
 
   log(log: LogRecord): void {
-    if (log.traceId !== "" && !traceIdShape.test(log.traceId))
-      this.reject("log record: trace_id must be 16 bytes or absent");
+    if (log.traceId !== "" && !isTraceId(log.traceId)) this.reject("log record: trace_id must be 16 bytes or absent");
     else this.logs.push(log);
   }
 

@@ -28,7 +28,11 @@ const listAt = (value: unknown, place: string): readonly unknown[] => {
 };
 
 const textOf = (value: unknown): string => (typeof value === "string" ? redactText(value) : "");
-const idOf = (value: unknown): string => (typeof value === "string" ? value.toLowerCase() : "");
+/** An id in lower case; what is not hex is handed on too short to be one. */
+const idOf = (value: unknown): string => {
+  if (typeof value !== "string") return "";
+  return /^[0-9a-f]*$/i.test(value) ? value.toLowerCase() : "?";
+};
 
 const numberOf = (value: unknown): number | undefined => {
   if (typeof value === "number") return value;

@@ -106,8 +106,8 @@ const spanLink = (wire: Wire): SpanLink => {
   const outer = wire.enter();
   while (wire.more()) {
     const tag = wire.varint();
-    if (tag === 0o12) traceId = wire.hex();
-    else if (tag === 0o22) spanId = wire.hex();
+    if (tag === 0o12) traceId = wire.id();
+    else if (tag === 0o22) spanId = wire.id();
     else wire.skip(tag);
   }
   wire.leave(outer);
@@ -154,9 +154,9 @@ const span = (wire: Wire, from: Resource, harvest: Harvest): void => {
   while (wire.more()) {
     const tag = wire.varint();
     if (tag === 0o112) keyValue(wire, flat);
-    else if (tag === 0o12) draft.traceId = wire.hex();
-    else if (tag === 0o22) draft.spanId = wire.hex();
-    else if (tag === 0o42) draft.parentSpanId = wire.hex();
+    else if (tag === 0o12) draft.traceId = wire.id();
+    else if (tag === 0o22) draft.spanId = wire.id();
+    else if (tag === 0o42) draft.parentSpanId = wire.id();
     else if (tag === 0o52) draft.name = wire.text();
     else if (tag === 0o60) draft.kind = spanKinds[wire.varint()] ?? "internal";
     else if (tag === 0o71) start = wire.timestamp();
@@ -191,8 +191,8 @@ const logRecord = (wire: Wire, from: Resource, harvest: Harvest): void => {
     else if (tag === 0o20) severity = wire.varint();
     else if (tag === 0o52) body = anyValue(wire, 0);
     else if (tag === 0o62) keyValue(wire, flat);
-    else if (tag === 0o112) traceId = wire.hex();
-    else if (tag === 0o122) spanId = wire.hex();
+    else if (tag === 0o112) traceId = wire.id();
+    else if (tag === 0o122) spanId = wire.id();
     else wire.skip(tag);
   }
   wire.leave(outer);

@@ -14,6 +14,41 @@ const interned: string[] = Array.from({ length: internSlots }, () => "");
 /** What `interned` reads as once redacted: what secrets become must not be looked up by their own bytes. */
 const internedRedacted: string[] = Array.from({ length: internSlots }, () => "");
 
+const idSlots = 4096;
+
+/**
+ * The spans of one trace share its id, and a parent's id is its children's too: the same string serves them all, found by its bytes in
+ * a direct-mapped table that never grows.
+ */
+class IdTable {
+  readonly #words = new Uint32Array(4 * idSlots);
+  readonly #texts: string[] = Array.from({ length: idSlots }, () => "");
+
+  /** The hex of the 8 or 16 bytes at `at`. */
+  text(bytes: Buffer, view: DataView, at: number, length: number): string {
+    const words = this.#words;
+    const a = view.getUint32(at);
+    const b = view.getUint32(at + 4);
+    const c = length === 16 ? view.getUint32(at + 8) : 0;
+    const d = length === 16 ? view.getUint32(at + 12) : 0;
+    const hash = Math.imul(a ^ c, 0x9e3779b1) ^ Math.imul(b ^ d, 0x85ebca6b);
+    const slot = (hash ^ (hash >>> 16)) & (idSlots - 1);
+    const place = 4 * slot;
+    const known = this.#texts[slot] ?? "";
+    const same = words[place] === a && words[place + 1] === b && words[place + 2] === c && words[place + 3] === d;
+    if (same && known.length === 2 * length) return known;
+    const text = bytes.toString("hex", at, at + length);
+    words[place] = a;
+    words[place + 1] = b;
+    words[place + 2] = c;
+    words[place + 3] = d;
+    this.#texts[slot] = text;
+    return text;
+  }
+}
+const traceIds = new IdTable();
+const spanIds = new IdTable();
+
 /**
  * Reads the protobuf wire format (protobuf.dev, "Encoding") in place: nested messages are ranges of the same buffer, nothing is
  * copied before a leaf is read. Every read checks the end of the innermost message it is in.
@@ -138,9 +173,15 @@ export class Wire {
     return high * 4294.967296 + low / 1e6;
   }
 
-  hex(): string {
+  /** An id as lower-case hex, of whatever length it has. */
+  id(): string {
     const outer = this.enter();
-    const text = this.#bytes.toString("hex", this.pos, this.end);
+    const start = this.pos;
+    const length = this.end - start;
+    let text = "";
+    if (length === 16) text = traceIds.text(this.#bytes, this.#view, start, length);
+    else if (length === 8) text = spanIds.text(this.#bytes, this.#view, start, length);
+    else if (length > 0) text = this.#bytes.toString("hex", start, Math.min(this.end, start + 32));
     this.leave(outer);
     return text;
   }

@@ -45,12 +45,32 @@ const pathTemplate = (path: string): string =>
     .map((segment) => (changingSegment.test(segment) ? "{id}" : segment))
     .join("/");
 
+const joined = new Map<string, Map<string, string>>();
+const joinedMax = 4096;
+let joinedCount = 0;
+
+/** `method route`, made once for each pair, so that it is hashed once and shared. */
+const join = (method: string, route: string): string => {
+  let routes = joined.get(method);
+  const known = routes?.get(route);
+  if (known !== undefined) return known;
+  const name = `${method} ${route}`;
+  if (joinedCount >= joinedMax) return name;
+  if (routes === undefined) {
+    routes = new Map();
+    joined.set(method, routes);
+  }
+  routes.set(route, name);
+  joinedCount += 1;
+  return name;
+};
+
 /** What this span does, in a name of low cardinality: `POST /charge`, `SELECT shop`, `checkout.place`. */
 export const operationOf = (span: Span): string => {
   const method = httpMethod(span);
   if (method === undefined) return span.name;
   const route = span.attributes.text("http.route");
-  if (route !== undefined) return `${method} ${route}`;
+  if (route !== undefined) return join(method, route);
   if (span.name !== method && span.name !== `HTTP ${method}`) return span.name;
   const path = span.attributes.text("url.path", "http.target", "url.full", "http.url");
   return path === undefined ? span.name : `${method} ${pathTemplate(path.replace(/^[a-z]+:\/\/[^/]+/i, ""))}`;

@@ -1,6 +1,7 @@
 import { failed, isEntry, operationOf } from "../telemetry/conventions.ts";
 import { endMs } from "../telemetry/model.ts";
 import type { Span } from "../telemetry/model.ts";
+import { ByOperation } from "./by-operation.ts";
 
 /** How one request to a service went. */
 export interface Outcome {
@@ -19,10 +20,30 @@ export interface Operation {
   readonly name: string;
 }
 
-export const operationKey = (service: string, name: string): string => `${service}\n${name}`;
+/** A request that was not known before. */
+export interface Arrival {
+  readonly operation: Operation;
+  readonly outcome: Outcome;
+}
 
-const outcomesMax = 20_000;
-const operationsMax = 2_000;
+export interface OperationLimits {
+  /** Outcomes kept of all operations together; when there are more, none may have more than its equal part. */
+  readonly outcomesMax: number;
+  readonly servicesMax: number;
+  readonly operationsPerServiceMax: number;
+  readonly operationsMax: number;
+}
+
+export const operationLimits: OperationLimits = {
+  outcomesMax: 200_000,
+  servicesMax: 500,
+  operationsPerServiceMax: 200,
+  operationsMax: 2_000,
+};
+
+/** Where requests are counted whose names are too many: usually names with an id in them, or somebody who makes them up. */
+export const otherOperations = "(other)";
+const outcomesPerSeriesMax = 20_000;
 
 class Series implements Operation {
   readonly service: string;
@@ -37,7 +58,11 @@ class Series implements Operation {
 
   add(outcome: Outcome): void {
     this.#outcomes.push(outcome);
-    if (this.#outcomes.length - this.#head > outcomesMax) this.#head += 1;
+  }
+
+  /** Lets go of the oldest beyond `most`. */
+  trim(most: number): void {
+    this.#head = Math.max(this.#head, this.#outcomes.length - most);
     this.#compact();
   }
 
@@ -68,30 +93,26 @@ class Series implements Operation {
 
 /**
  * The requests that entered each service, by operation: what detection counts, recovery is judged by and versions are compared
- * on. Bounded in operations, in outcomes per operation and in age.
+ * on. Bounded in services, operations, outcomes and age: names beyond the limits are counted together, so that a flood of them neither
+ * fills the memory nor hides a failure.
  */
 export class OperationLog {
-  readonly #series = new Map<string, Series>();
+  readonly #series = new ByOperation<Series>();
   readonly #keepMs: number;
+  readonly #limits: OperationLimits;
+  #outcomes = 0;
 
-  constructor(keepMs: number) {
+  constructor(keepMs: number, limits: Partial<OperationLimits> = {}) {
     this.#keepMs = keepMs;
+    this.#limits = { ...operationLimits, ...limits };
   }
 
-  /** Takes a span that the window had not seen before; returns its operation when it is a request entering a service. */
-  add(span: Span): Operation | undefined {
+  /** Takes a span that the window had not seen before; returns what it was when it is a request entering a service. */
+  add(span: Span): Arrival | undefined {
     if (!isEntry(span)) return undefined;
-    const name = operationOf(span);
-    const key = operationKey(span.resource.service, name);
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      // What explodes is a name with an id in it: beyond the limit such requests are kept as traces but counted nowhere.
-      if (this.#series.size >= operationsMax) return undefined;
-      series = new Series(span.resource.service, name);
-      this.#series.set(key, series);
-    }
+    const operation = this.#seriesOf(span.resource.service, operationOf(span));
     const { version, instance } = span.resource;
-    series.add({
+    const outcome: Outcome = {
       traceId: span.traceId,
       spanId: span.spanId,
       startMs: span.startMs,
@@ -100,25 +121,62 @@ export class OperationLog {
       failed: failed(span),
       version,
       instance,
-    });
+    };
+    operation.add(outcome);
+    this.#outcomes += 1;
+    // A quarter more than the limit, so that trimming is seldom.
+    if (this.#outcomes > this.#limits.outcomesMax * 1.25) this.#trim();
+    return { operation, outcome };
+  }
+
+  #seriesOf(service: string, name: string): Series {
+    const known = this.#series.get(service, name);
+    if (known !== undefined) return known;
+    const { servicesMax, operationsPerServiceMax, operationsMax } = this.#limits;
+    const newService = this.#series.operationsOf(service) === 0;
+    if (newService && service !== otherOperations && this.#series.services >= servicesMax) {
+      return this.#seriesOf(otherOperations, otherOperations);
+    }
+    const full = this.#series.operationsOf(service) >= operationsPerServiceMax || this.#series.size >= operationsMax;
+    if (full && name !== otherOperations) return this.#seriesOf(service, otherOperations);
+    const series = new Series(service, name);
+    this.#series.set(service, name, series);
     return series;
   }
 
+  #trim(): void {
+    const most = Math.max(1, Math.floor(this.#limits.outcomesMax / this.#series.size));
+    for (const series of this.#series.values()) series.trim(most);
+    this.#count();
+  }
+
+  #count(): void {
+    this.#outcomes = 0;
+    for (const series of this.#series.values()) this.#outcomes += series.size;
+  }
+
   expire(nowMs: number): void {
-    for (const [key, series] of this.#series) {
+    for (const series of this.#series.values()) {
+      series.trim(outcomesPerSeriesMax);
       series.expire(nowMs - this.#keepMs);
-      if (series.size === 0) this.#series.delete(key);
+      if (series.size === 0) this.#series.delete(series.service, series.name);
     }
+    this.#count();
   }
 
   operations(): Operation[] {
     return [...this.#series.values()];
   }
 
+  /** Outcomes held of all operations. */
+  get size(): number {
+    return this.#outcomes;
+  }
+
   /** Requests of one operation that began in [fromMs, toMs), newest first. */
   outcomes(operation: Operation, fromMs: number, toMs = Number.POSITIVE_INFINITY): Outcome[] {
     const found: Outcome[] = [];
-    const series = this.#series.get(operationKey(operation.service, operation.name));
+    const series = this.#series.get(operation.service, operation.name);
     if (series === undefined) return found;
     for (const outcome of series.newestFirst()) {
       if (outcome.startMs >= fromMs && outcome.startMs < toMs) found.push(outcome);

@@ -3,7 +3,7 @@ import { assemble } from "../telemetry/trace.ts";
 import type { Trace } from "../telemetry/trace.ts";
 import { MetricWindow } from "./metric-window.ts";
 import { OperationLog } from "./operation-log.ts";
-import type { Operation } from "./operation-log.ts";
+import type { Arrival } from "./operation-log.ts";
 
 export interface WindowLimits {
   readonly tracesMax: number;
@@ -26,12 +26,26 @@ export const windowLimits: WindowLimits = {
 const metricAgeMsMin = 60 * 60_000;
 
 interface Held {
-  readonly spans: Map<string, Span>;
+  readonly spans: Span[];
+  /** Ids of the spans, once there are so many that looking through them takes longer. */
+  ids: Set<string> | undefined;
   readonly logs: LogRecord[];
   readonly firstSeenMs: number;
   lastSeenMs: number;
   bytes: number;
 }
+
+const lookedThroughMax = 24;
+
+const isKnown = (held: Held, spanId: string): boolean => {
+  if (held.ids !== undefined) return held.ids.has(spanId);
+  if (held.spans.length >= lookedThroughMax) {
+    held.ids = new Set(held.spans.map((span) => span.spanId));
+    return held.ids.has(spanId);
+  }
+  for (const span of held.spans) if (span.spanId === spanId) return true;
+  return false;
+};
 
 /** Strings up to this length are mostly shared between spans; longer ones (stacks, statements) are each their own. */
 const sharedLength = 64;
@@ -70,15 +84,16 @@ export class TelemetryWindow {
     return { traces: this.#held.size, spans: this.#spans, bytes: this.#bytes };
   }
 
-  /** Keeps the span and returns its operation when it is a request that was not known yet. */
-  addSpan(span: Span, nowMs: number): Operation | undefined {
+  /** Keeps the span and tells of it when it is a request that was not known yet. */
+  addSpan(span: Span, nowMs: number): Arrival | undefined {
     const held = this.#hold(span.traceId, nowMs);
-    if (held.spans.has(span.spanId)) return undefined;
-    if (held.spans.size >= this.#limits.spansPerTraceMax) {
+    if (isKnown(held, span.spanId)) return undefined;
+    if (held.spans.length >= this.#limits.spansPerTraceMax) {
       this.spansDropped += 1;
       return undefined;
     }
-    held.spans.set(span.spanId, span);
+    held.spans.push(span);
+    held.ids?.add(span.spanId);
     this.#spans += 1;
     this.#grow(held, bytesOf(span));
     return this.operations.add(span);
@@ -99,7 +114,7 @@ export class TelemetryWindow {
       known.lastSeenMs = nowMs;
       return known;
     }
-    const held: Held = { spans: new Map(), logs: [], firstSeenMs: nowMs, lastSeenMs: nowMs, bytes: 0 };
+    const held: Held = { spans: [], ids: undefined, logs: [], firstSeenMs: nowMs, lastSeenMs: nowMs, bytes: 0 };
     this.#held.set(traceId, held);
     this.#order.push(traceId);
     if (this.#held.size > this.#limits.tracesMax) this.#dropOldest();
@@ -123,7 +138,7 @@ export class TelemetryWindow {
     const held = this.#held.get(traceId);
     this.#held.delete(traceId);
     this.#bytes -= held?.bytes ?? 0;
-    this.#spans -= held?.spans.size ?? 0;
+    this.#spans -= held?.spans.length ?? 0;
   }
 
   /** Lets go of what is older than the window. Call it every second or so. */
@@ -140,7 +155,7 @@ export class TelemetryWindow {
 
   trace(traceId: string): Trace | undefined {
     const held = this.#held.get(traceId);
-    return held === undefined || held.spans.size === 0 ? undefined : assemble(traceId, held.spans.values(), held.logs);
+    return held === undefined || held.spans.length === 0 ? undefined : assemble(traceId, held.spans, held.logs);
   }
 
   /** Whether the trace's root is here and nothing has been added to it for `quietMs`. */
@@ -148,16 +163,16 @@ export class TelemetryWindow {
     const held = this.#held.get(traceId);
     if (held === undefined) return true;
     if (nowMs - held.lastSeenMs < quietMs) return false;
-    for (const span of held.spans.values()) if (span.parentSpanId === "") return true;
+    for (const span of held.spans) if (span.parentSpanId === "") return true;
     return false;
   }
 
   /** Traces of which some span began in [fromMs, toMs), oldest first. */
   *traces(fromMs: number, toMs: number): Generator<Trace> {
     for (const [traceId, held] of this.#held) {
-      for (const span of held.spans.values()) {
+      for (const span of held.spans) {
         if (span.startMs < fromMs || span.startMs >= toMs) continue;
-        yield assemble(traceId, held.spans.values(), held.logs);
+        yield assemble(traceId, held.spans, held.logs);
         break;
       }
     }
