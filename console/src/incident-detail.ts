@@ -29,6 +29,7 @@ export function incidentDetail(parts: {
   const diagnosis = last("diagnosis.reached");
   const proposed = events.filter((event) => event.type === "remediation.proposed");
   const recalled = last("memory.recalled");
+  const trace = last("trace.recorded")?.data;
   const postmortem = last("postmortem.written")?.data.text;
   const pending = pendingApproval({ events, status: card.status })?.request;
   const location = card.location ?? diagnosis?.data.candidates[0]?.location;
@@ -38,6 +39,7 @@ export function incidentDetail(parts: {
     card,
     events: records.length,
     ...(diagnosis === undefined ? {} : { diagnosis: diagnosed(diagnosis) }),
+    ...(trace === undefined ? {} : { trace }),
     ...(source === undefined ? {} : { source }),
     options: proposed.flatMap(({ data }) => data.options.map(({ plan: _plan, params: _params, ...option }) => option)),
     refused: proposed.flatMap(({ data }) => data.refused),
@@ -79,32 +81,42 @@ function loggedIn(records: readonly Recorded[], others: readonly Recorded[]): Lo
     .map(({ seq, event }) => ({ index: seq, leaf: canonicalHash(event), event }));
 }
 
-/** Signals by their own measures, and what verification counted, each as a line over time. */
+interface Series {
+  readonly unit: string;
+  baseline?: number;
+  readonly points: MetricSeries["points"][number][];
+}
+
+/** Signals by their own measures, and after them what verification counted of the same operation, each as a line over time. */
 function metricsOf(records: readonly Recorded[]): MetricSeries[] {
-  const series = new Map<string, { unit: string; baseline?: number; points: MetricSeries["points"][number][] }>();
-  const add = (name: string, unit: string, point: MetricSeries["points"][number], baseline?: number): void => {
+  const series = new Map<string, Series>();
+  const seriesOf = (name: string, unit: string): Series => {
     const known = series.get(name) ?? { unit, points: [] };
-    known.points.push(point);
-    if (baseline !== undefined) known.baseline = baseline;
     series.set(name, known);
+    return known;
   };
+  const checked = new Map<string, string>();
   for (const { event } of records) {
     if (event.type === "signal.detected") {
       const { service, operation, measures, says } = event.data;
-      for (const { name, unit, value, baseline } of measures)
-        add(`${service} ${operation}: ${name}`, unit, { at: Date.parse(event.time), value, says }, baseline);
+      for (const { name, unit, value, baseline } of measures) {
+        const one = seriesOf(`${service} ${operation}: ${name}`, unit);
+        one.points.push({ at: Date.parse(event.time), value, says });
+        if (baseline !== undefined) one.baseline = baseline;
+      }
     }
-    if (
-      event.type !== "recovery.confirmed" &&
-      event.type !== "recovery.failed" &&
-      event.type !== "recovery.inconclusive"
-    )
-      continue;
+    if (event.type === "verification.requested") {
+      const { actionId, checks } = event.data;
+      checked.set(actionId, checks.map(({ service, operation }) => `${service} ${operation}`).join(", "));
+    }
+    if (event.type !== "recovery.confirmed" && event.type !== "recovery.failed") continue;
+    const what = checked.get(event.data.actionId) ?? "verification";
     for (const { at, requests, failures, p95Ms } of event.data.measurements) {
-      const says = `${failures} of ${requests} requests failed`;
+      const says = `${failures} of ${requests} requests failed, measured to verify`;
+      const time = Date.parse(at);
       if (requests > 0)
-        add("verification: failed share", "1", { at: Date.parse(at), value: failures / requests, says });
-      if (p95Ms !== undefined) add("verification: p95", "ms", { at: Date.parse(at), value: p95Ms, says });
+        seriesOf(`${what}: error-ratio`, "1").points.push({ at: time, value: failures / requests, says });
+      if (p95Ms !== undefined) seriesOf(`${what}: p95`, "ms").points.push({ at: time, value: p95Ms, says });
     }
   }
   return [...series].map(([name, { points, ...rest }]) => ({

@@ -7,6 +7,7 @@ import type {
   RepairOption,
   Target,
 } from "@omega/bus-schemas/vocabulary.ts";
+import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import type { Chapter } from "@omega/shared/audit/reasoning.ts";
 import type { IncidentView } from "@omega/shared/incident-view.ts";
 import type { Told } from "@omega/shared/timeline.ts";
@@ -143,40 +144,12 @@ export interface Now {
   readonly refused: number;
 }
 
-export interface MetricPoint {
-  readonly at: number;
-  readonly requests: number;
-  readonly failures: number;
-  readonly p95Ms?: number;
-}
-
 /** One number over time, as signals and verifications measured it. */
 export interface MetricSeries {
   readonly name: string;
   readonly unit: string;
   readonly baseline?: number;
   readonly points: readonly { readonly at: number; readonly value: number; readonly says: string }[];
-}
-
-export interface Span {
-  readonly spanId: string;
-  readonly depth: number;
-  readonly service: string;
-  readonly operation: string;
-  readonly startMs: number;
-  readonly durationMs: number;
-  readonly failed: boolean;
-  readonly error?: string | undefined;
-  readonly place?: string | undefined;
-}
-
-export interface TraceView {
-  readonly traceId: string;
-  readonly durationMs: number;
-  readonly spans: readonly Span[];
-  readonly omitted: number;
-  readonly culprit?: { readonly spanId: string; readonly says: string } | undefined;
-  readonly notes: readonly string[];
 }
 
 /** Lines around the line at fault, from the source root that the console was given. */
@@ -209,7 +182,8 @@ export interface IncidentDetail {
     readonly trafficShare: number;
     readonly traceIds: readonly string[];
   };
-  readonly trace?: TraceView;
+  /** As Scout kept it when it found the cause. */
+  readonly trace?: Waterfall;
   readonly source?: SourceExcerpt;
   readonly options: readonly Omit<RepairOption, "plan" | "params">[];
   readonly refused: readonly { readonly actionType: string; readonly reason: string }[];

@@ -129,7 +129,7 @@ function Head({ detail: { card } }: { detail: IncidentDetail }): JSX.Element {
 function Cause({ detail: { diagnosis, card } }: { detail: IncidentDetail }): JSX.Element {
   if (diagnosis === undefined)
     return (
-      <Card title="Cause">
+      <Card title="Cause" rank="early">
         <Empty
           says={card.status === "open" ? "Scout is looking." : "No diagnosis was made."}
           next="Its ranking stands here once it is on the stream, with the evidence for each."
@@ -139,6 +139,7 @@ function Cause({ detail: { diagnosis, card } }: { detail: IncidentDetail }): JSX
   return (
     <Card
       title="Cause"
+      rank="early"
       aside={<Pill>{diagnosis.model === undefined ? "without a model" : diagnosis.model}</Pill>}
       padded
     >
@@ -194,7 +195,7 @@ function Trace({ detail: { trace, source, diagnosis } }: { detail: IncidentDetai
       )}
       {source === undefined ? undefined : (
         <>
-          <p class="empty small">
+          <p class="foot small quiet">
             <code>
               {source.file}:{source.line}
             </code>

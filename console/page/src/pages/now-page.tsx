@@ -89,10 +89,7 @@ function Incidents({ cards, empty }: { cards: readonly IncidentCard[]; empty: JS
                 <Status card={card} />
               </span>
             </span>
-            <span class="quiet">
-              {card.doing ?? card.cause ?? card.outcome ?? ""}
-              {card.location?.file === undefined ? "" : `  ${card.location.file}:${card.location.lineStart ?? ""}`}
-            </span>
+            <span class="quiet">{summary(card)}</span>
             <span class="quiet small">
               {card.id}, {card.service}, {card.severity},{" "}
               {card.resolveMs === undefined
@@ -104,6 +101,13 @@ function Incidents({ cards, empty }: { cards: readonly IncidentCard[]; empty: JS
       ))}
     </ul>
   );
+}
+
+/** What is done about it, or what it was; with the line, where that is not said already. */
+function summary({ doing, cause, outcome, location }: IncidentCard): string {
+  const says = doing ?? cause ?? outcome ?? "";
+  const line = location?.file === undefined ? "" : `${location.file}:${location.lineStart ?? ""}`;
+  return line === "" || says.includes(line) ? says : `${says} (${line})`;
 }
 
 function Passing(): JSX.Element {

@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import type { Settings } from "../../../src/wire.ts";
 import { read } from "../api.ts";
 import { Card, Empty, Pill } from "../parts/pieces.tsx";
-import { now } from "../store.ts";
+import { ThisBrowser } from "../parts/this-browser.tsx";
+import { me, now } from "../store.ts";
 import { counted } from "../words.ts";
 
 /** Config and policies as they are, to be read; they are changed in their files, by review. */
@@ -39,11 +40,19 @@ export function SettingsPage(): JSX.Element {
               </pre>
             </details>
           ))}
-          <p class="empty small">
+          <p class="foot small quiet">
             Each process checks its own file against its schema, and does not start with a bad one.
           </p>
         </Card>
-        <Policies settings={settings} />
+        <div class="stack">
+          <Policies settings={settings} />
+          <Card title="You, in this browser" padded>
+            <p>
+              {me.value?.name}, {me.value?.role}
+            </p>
+            <ThisBrowser />
+          </Card>
+        </div>
       </div>
     </>
   );
@@ -82,7 +91,7 @@ function Policies({ settings }: { settings: Settings | undefined }): JSX.Element
         </details>
       ))}
       {hash === undefined ? undefined : (
-        <p class="empty small">
+        <p class="foot small quiet">
           Set <code>{hash.slice(0, 16)}</code>, as the Coordinator put it on the stream.
         </p>
       )}

@@ -21,7 +21,7 @@ export function Chart(props: { series: MetricSeries; marks: IncidentDetail["mark
   return (
     <figure class="chart">
       <figcaption class="small quiet">{series.name}</figcaption>
-      <svg viewBox={`0 0 ${width} ${heightPx}`} preserveAspectRatio="none" role="img" aria-label={says}>
+      <svg viewBox={`0 0 ${width} ${heightPx}`} role="img" aria-label={says}>
         <line class="grid" x1={edge.left} x2={width - edge.right} y1={y(0)} y2={y(0)} />
         <line class="grid" x1={edge.left} x2={width - edge.right} y1={y(most)} y2={y(most)} />
         <text x={edge.left - 6} y={y(most) + 4} text-anchor="end">

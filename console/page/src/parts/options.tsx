@@ -20,14 +20,14 @@ const wayBack: Record<Option["reversible"], { tone: Tone; says: string }> = {
 export function Options({ detail }: { detail: IncidentDetail }): JSX.Element {
   const { options, refused, pending, card } = detail;
   return (
-    <Card title={pending === undefined ? "Repairs" : "A repair waits for you"}>
+    <Card title={pending === undefined ? "Repairs" : "A repair waits for you"} rank="first">
       {options.length === 0 ? (
         <Empty says="No repair was proposed yet." next="Surgeon plans and dry-runs repairs once there is a cause." />
       ) : undefined}
       <ul class="rows">
         {options.map((option, index) => (
           <li key={`${option.planHash} ${index}`}>
-            <OptionRow option={option} />
+            <OptionRow option={option} isAsked={pending?.planHash === option.planHash} />
             {pending?.planHash === option.planHash ? (
               <Question pending={pending} option={option} incidentId={card.id} />
             ) : undefined}
@@ -53,7 +53,7 @@ export function Options({ detail }: { detail: IncidentDetail }): JSX.Element {
   );
 }
 
-function OptionRow({ option }: { option: Option }): JSX.Element {
+function OptionRow({ option, isAsked }: { option: Option; isAsked: boolean }): JSX.Element {
   const back = wayBack[option.reversible];
   return (
     <div>
@@ -74,7 +74,7 @@ function OptionRow({ option }: { option: Option }): JSX.Element {
       {option.warnings.map((warning) => (
         <span class="warn small">But: {warning}</span>
       ))}
-      <details>
+      <details open={isAsked}>
         <summary class="quiet">
           What changes: {option.changes.length === 1 ? "1 field" : `${option.changes.length} fields`}
         </summary>

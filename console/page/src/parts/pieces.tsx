@@ -24,10 +24,12 @@ export function Card(props: {
   title: string;
   aside?: ComponentChildren;
   padded?: boolean;
+  /** Where it stands when the columns are one: before what has no rank. */
+  rank?: "first" | "early";
   children: ComponentChildren;
 }): JSX.Element {
   return (
-    <section class="card" aria-label={props.title}>
+    <section class={`card ${props.rank ?? ""}`} aria-label={props.title}>
       <header>
         <h2>{props.title}</h2>
         {props.aside === undefined ? undefined : <div class="push">{props.aside}</div>}

@@ -1,12 +1,11 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
-import { write } from "../api.ts";
 import { place } from "../route.ts";
-import { frozen, me, now, outOfTouch, server, serverTime, signedOut, staleMs, tick } from "../store.ts";
-import { theme, turnTheme } from "../theme.ts";
+import { frozen, me, now, outOfTouch, server, serverTime, staleMs, tick } from "../store.ts";
 import { age, counted } from "../words.ts";
 import { Icon } from "./icon.tsx";
 import { ResumeDialog } from "./resume-dialog.tsx";
+import { ThisBrowser } from "./this-browser.tsx";
 
 const places = [
   { name: "now", path: "/", title: "Now" },
@@ -22,11 +21,11 @@ export function Shell({ children, onPanic }: { children: ComponentChildren; onPa
   return (
     <div class="shell" data-frozen={frozen.value !== undefined}>
       <div class="rail">
-        <a class="brand" href="/">
-          <img src="/mark.svg" alt="" width="24" height="24" />
-          Omega
-        </a>
         <nav aria-label="Pages">
+          <a class="brand" href="/">
+            <img src="/mark.svg" alt="" width="24" height="24" />
+            Omega
+          </a>
           {places.map(({ name, path, title }) => (
             <a class="place" href={path} aria-current={here === name ? "page" : undefined}>
               <Icon name={name} />
@@ -57,29 +56,14 @@ export function Shell({ children, onPanic }: { children: ComponentChildren; onPa
 }
 
 function RailFoot(): JSX.Element {
-  const leave = (): void => {
-    void write("/api/sign-out", {}).then(() => {
-      signedOut.value = true;
-    });
-  };
   return (
     <footer>
-      <div class="row">
-        <span title={`role: ${me.value?.role ?? ""}`}>
-          {me.value?.name}
-          <br />
-          {me.value?.role}
-        </span>
-        <button type="button" class="button plain small" onClick={leave}>
-          Sign out
-        </button>
-      </div>
-      <div class="row">
-        <span>Theme</span>
-        <button type="button" class="button plain small" onClick={turnTheme}>
-          {theme.value}
-        </button>
-      </div>
+      <span>
+        {me.value?.name}
+        <br />
+        {me.value?.role}
+      </span>
+      <ThisBrowser />
     </footer>
   );
 }

@@ -1,8 +1,9 @@
 import type { JSX } from "preact";
-import type { SourceExcerpt, TraceView } from "../../../src/wire.ts";
+import type { Waterfall as Trace } from "@omega/bus-schemas/waterfall.ts";
+import type { SourceExcerpt } from "../../../src/wire.ts";
 
 /** The trace that shows the fault: who called whom, how long, and where it broke. */
-export function Waterfall({ trace }: { trace: TraceView }): JSX.Element {
+export function Waterfall({ trace }: { trace: Trace }): JSX.Element {
   const whole = Math.max(trace.durationMs, 0.001);
   return (
     <div class="waterfall" role="list" aria-label={`Trace ${trace.traceId}`}>
@@ -16,18 +17,25 @@ export function Waterfall({ trace }: { trace: TraceView }): JSX.Element {
               title={`${span.service} ${span.operation}`}
             >
               <span class="strong">{span.service}</span> <span class="quiet">{span.operation}</span>
-              {span.error === undefined ? undefined : <span class="bad"> {span.error}</span>}
-              {span.place === undefined ? undefined : <code> {span.place}</code>}
             </span>
             <span class="lane">
               <i style={lane} />
             </span>
             <span class="tabular quiet">{span.durationMs.toFixed(1)} ms</span>
+            {span.error === undefined ? undefined : (
+              <span class="why small bad">
+                {culprit ? "Culprit: " : ""}
+                {span.error} {span.place === undefined ? undefined : <code>{span.place}</code>}
+              </span>
+            )}
           </div>
         );
       })}
+      {trace.notes.map((note) => (
+        <p class="foot small quiet">{note}</p>
+      ))}
       {trace.omitted === 0 ? undefined : (
-        <p class="empty small">{trace.omitted} further spans say nothing about it and are left out.</p>
+        <p class="foot small quiet">{trace.omitted} further spans say nothing about it and are left out.</p>
       )}
     </div>
   );
