@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
@@ -17,24 +17,37 @@ import { makeSignInLink, SignIn } from "./sign-in.ts";
 
 const standard = fileURLToPath(new URL("../../infra/config/console.yaml", import.meta.url));
 
-function fromCommandLine(): ConsoleConfig | undefined {
+interface CommandLine {
+  readonly config: ConsoleConfig;
+  /** Print the address alone: whoever keeps what this process prints must not keep a token. */
+  readonly addressOnly: boolean;
+}
+
+function fromCommandLine(): CommandLine | undefined {
   let path: string;
+  let addressOnly: boolean;
   try {
-    path = parseArgs({ options: { config: { type: "string", default: standard } } }).values.config;
+    const options = {
+      config: { type: "string", default: standard },
+      "address-only": { type: "boolean", default: false },
+    } as const;
+    ({ config: path, "address-only": addressOnly } = parseArgs({ options }).values);
   } catch (error) {
-    process.stderr.write(`console: ${reasonOf(error)}\nusage: node console/src/main.ts [--config FILE]\n`);
+    process.stderr.write(
+      `console: ${reasonOf(error)}\nusage: node console/src/main.ts [--config FILE] [--address-only]\n`,
+    );
     process.exitCode = 64;
     return undefined;
   }
   const config = readConfig(path, consoleConfigSchema, process.env);
-  if (config.ok) return config.value;
+  if (config.ok) return { config: config.value, addressOnly };
   process.stderr.write(`console: ${config.failure.code}\n${config.failure.message}\n`);
   process.exitCode = 78;
   return undefined;
 }
 
 /** Exit codes: 0 after SIGTERM or SIGINT, 64 a bad command line, 78 a bad config, 1 a port that is taken, a page that can't be built, or a bug. */
-async function run(config: ConsoleConfig): Promise<void> {
+async function run({ config, addressOnly }: CommandLine): Promise<void> {
   const log = createLog("console", config.log.level);
   const stopping = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
@@ -44,19 +57,21 @@ async function run(config: ConsoleConfig): Promise<void> {
   const rules = rulesIn(config.settings, process.env);
   const served = new Console(config, rules, { clock: systemClock, ids: systemIds, log });
   const http = await serveHttp({ console: served, signIn, page, log, origin }, { host, port });
-  writeFileSync(join(config.state, "address"), `${http.origin}\n`);
+  const address = join(config.state, "address");
+  writeFileSync(address, `${http.origin}\n`);
   log.info({ origin: http.origin }, "up");
   const { link } = config.signIn;
-  // The first line on standard output is for whoever started it; the log never holds a token.
-  process.stdout.write(`${makeSignInLink(config.state, http.origin, link, systemClock.now())}\n`);
+  const told = addressOnly ? http.origin : makeSignInLink(config.state, http.origin, link, systemClock.now());
+  process.stdout.write(`${told}\n`);
   await served.run(stopping.signal);
   await http.close();
+  rmSync(address, { force: true });
 }
 
-const config = fromCommandLine();
-if (config !== undefined) {
+const given = fromCommandLine();
+if (given !== undefined) {
   try {
-    await run(config);
+    await run(given);
   } catch (error) {
     process.stderr.write(`console: ${reasonOf(error)}\n`);
     process.exitCode = 1;
