@@ -1,6 +1,6 @@
+import { personRoles } from "@omega/bus-schemas/define-event.ts";
 import { agentConfigSchema } from "@omega/shared/agent-config.ts";
 import { z } from "zod";
-import { consoleRoles } from "./wire.ts";
 
 const groupsSchema = z.array(z.string().min(1)).default([]);
 
@@ -23,7 +23,7 @@ export const consoleConfigSchema = agentConfigSchema.extend({
       link: z
         .strictObject({
           name: z.string().min(1).max(256).default("operator"),
-          role: z.enum(consoleRoles).default("admin"),
+          role: z.enum(personRoles).default("admin"),
         })
         .prefault({}),
       /** A proxy that signs people in by OpenID Connect and says who they are in headers. */

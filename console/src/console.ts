@@ -147,10 +147,7 @@ export class Console implements StreamListener {
       clock: this.#clock,
       ids: this.#ids,
       pending: async (incidentId) => (await this.incident(incidentId))?.pending,
-      frozenBy: () => {
-        const { state } = this.#projection.panic;
-        return state === undefined || state.resumed !== undefined ? undefined : state.panicId;
-      },
+      frozenBy: () => this.#projection.panic.frozenBy,
     });
   }
 

@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Console } from "./console.ts";
 import { answerJson, guard, jsonBody, refuse } from "./http-answers.ts";
 import type { PageFiles } from "./page-files.ts";
-import { windowMsMax } from "./panic-fold.ts";
+import { windowMsMax } from "./panic-view.ts";
 import { actSchema } from "./person-acts.ts";
 import { cookieName, type SignIn } from "./sign-in.ts";
 import type { Person } from "./wire.ts";

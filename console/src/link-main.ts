@@ -1,15 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { personRoles } from "@omega/bus-schemas/define-event.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 import { reasonOf } from "@omega/shared/outcome.ts";
 import { makeSignInLink } from "./sign-in.ts";
-import { consoleRoles } from "./wire.ts";
 
 // Prints a one-time sign-in link for the console whose state folder this is. Whoever may write there may make one.
 // Exit codes: 0, 64 a bad command line, 69 no console answers.
 
-const usage = `usage: node console/src/link-main.ts --state FOLDER --name NAME --role ${consoleRoles.join("|")}`;
+const usage = `usage: node console/src/link-main.ts --state FOLDER --name NAME --role ${personRoles.join("|")}`;
 
 async function answers(origin: string): Promise<boolean> {
   try {
@@ -24,7 +24,7 @@ async function print(): Promise<number> {
   const { values } = parseArgs({
     options: { state: { type: "string" }, name: { type: "string" }, role: { type: "string" } },
   });
-  const role = consoleRoles.find((each) => each === values.role);
+  const role = personRoles.find((each) => each === values.role);
   if (values.state === undefined || values.name === undefined || values.name === "" || role === undefined) {
     process.stderr.write(`${usage}\n`);
     return 64;

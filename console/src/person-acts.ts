@@ -1,12 +1,13 @@
-import type { Draft } from "@omega/bus-schemas/catalogue.ts";
+import { definitionOf, type Draft, type EventType } from "@omega/bus-schemas/catalogue.ts";
+import type { PersonRole } from "@omega/bus-schemas/define-event.ts";
 import type { Bus } from "@omega/shared/bus.ts";
 import type { Clock } from "@omega/shared/clock.ts";
 import { sealEvent } from "@omega/shared/event-codec.ts";
 import type { Ids } from "@omega/shared/ids.ts";
-import type { Signer } from "@omega/shared/signing.ts";
+import { reaches, type Signer } from "@omega/shared/signing.ts";
 import { z } from "zod";
-import { windowMsMax } from "./panic-fold.ts";
-import type { ActAnswer, ConsoleRole, IncidentDetail, Person, Refusal } from "./wire.ts";
+import { windowMsMax } from "./panic-view.ts";
+import type { ActAnswer, IncidentDetail, Person, Refusal } from "./wire.ts";
 
 /** What a person asks for. Everything that it is about is named, so that a page that shows something old can't do something new. */
 export const actSchema = z.discriminatedUnion("act", [
@@ -29,14 +30,12 @@ export const actSchema = z.discriminatedUnion("act", [
 ]);
 export type Act = z.infer<typeof actSchema>;
 
-/** The least that one must be for an act. Stopping is open to whoever is on call; letting Omega act again is not. */
-const needs: Record<Act["act"], ConsoleRole> = {
-  approve: "responder",
-  deny: "responder",
-  panic: "responder",
-  resume: "admin",
-};
-const rank: Record<ConsoleRole, number> = { viewer: 0, responder: 1, admin: 2 };
+const eventOf = {
+  approve: "approval.granted",
+  deny: "approval.denied",
+  panic: "control.panic-pressed",
+  resume: "control.resumed",
+} as const satisfies Record<Act["act"], EventType>;
 
 export interface ActSurroundings {
   readonly bus: Bus | undefined;
@@ -49,15 +48,16 @@ export interface ActSurroundings {
   frozenBy(): string | undefined;
 }
 
-export function mayDo(person: Person, act: Act["act"]): boolean {
-  return rank[person.role] >= rank[needs[act]];
+/** The least that one must be: what a person's own key would have to be good for to say the same. */
+export function neededFor(act: Act["act"]): PersonRole {
+  return definitionOf(eventOf[act])?.personNeeds ?? "admin";
 }
 
 /** Says it on the bus in the person's name, signed by the console's operator key. */
 export async function perform(act: Act, person: Person, around: ActSurroundings): Promise<ActAnswer> {
-  if (!mayDo(person, act.act)) {
-    return refuse("role", `You are signed in as ${person.role}; to ${act.act} takes ${needs[act.act]}.`);
-  }
+  const needed = neededFor(act.act);
+  if (!reaches(person.role, needed))
+    return refuse("role", `You are signed in as ${person.role}; to ${act.act} takes ${needed}.`);
   if (around.bus === undefined) return refuse("bus_away", "The bus does not answer; nothing was said.");
   const prepared = await prepare(act, person, around);
   if ("ok" in prepared) return prepared;
@@ -117,7 +117,7 @@ async function decision(
   if (pending.expiresAt <= around.clock.now()) return refuse("expired", "The question has expired; nothing was said.");
   const { optionId, planHash, requestId } = pending;
   const comment = act.comment === undefined || act.comment === "" ? {} : { comment: act.comment };
-  const type = act.act === "approve" ? "approval.granted" : "approval.denied";
+  const type = eventOf[act.act];
   return {
     draft: { type, incidentid: act.incidentId, data: { optionId, planHash, by, ...comment }, key: `${type} ${by}` },
     causeId: requestId,

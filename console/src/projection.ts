@@ -4,7 +4,7 @@ import { emptyLedger, evolveAutonomy, type AutonomyLedger, type AutonomyRules } 
 import { RecentIds } from "@omega/shared/recent-ids.ts";
 import { tell } from "@omega/shared/timeline.ts";
 import { IncidentRecords, type Recorded } from "./incident-records.ts";
-import { PanicFold } from "./panic-fold.ts";
+import { PanicView } from "./panic-view.ts";
 import type { AgentCard, AuditState, Frame, MemoryCard, Now, SignalCard } from "./wire.ts";
 
 /** Orders are counted against budgets of at most an hour. */
@@ -20,7 +20,7 @@ interface Order {
 /** Everything that the console shows, as the fold of the stream; it can be thrown away and made again. */
 export class Projection {
   readonly incidents = new IncidentRecords();
-  readonly panic = new PanicFold();
+  readonly panic = new PanicView();
   readonly #seen = new RecentIds();
   readonly #signals = new Map<string, SignalCard>();
   readonly #agents = new Map<string, AgentCard>();

@@ -2,19 +2,20 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypt
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
+import { personRoles } from "@omega/bus-schemas/define-event.ts";
 import { z } from "zod";
 import type { ConsoleConfig } from "./config.ts";
-import { consoleRoles, type Person } from "./wire.ts";
+import type { Person } from "./wire.ts";
 
 export const cookieName = "omega_session";
 const linkMinutes = 15;
 
 const linkSchema = z.strictObject({
   name: z.string().min(1).max(256),
-  role: z.enum(consoleRoles),
+  role: z.enum(personRoles),
   expiresAt: z.number(),
 });
-const sessionSchema = z.strictObject({ name: z.string(), role: z.enum(consoleRoles), until: z.number() });
+const sessionSchema = z.strictObject({ name: z.string(), role: z.enum(personRoles), until: z.number() });
 
 /**
  * Makes a link that signs somebody in once. Only the hash of its token is kept, in a folder that nobody else may read; the token stands
@@ -77,7 +78,7 @@ export class SignIn {
     const name = one(request.headers[proxy.userHeader.toLowerCase()]);
     if (name === undefined || name === "" || name.length > 256) return undefined;
     const groups = (one(request.headers[proxy.groupsHeader.toLowerCase()]) ?? "").split(",").map((each) => each.trim());
-    const role = consoleRoles.findLast((each) => proxy.roles[each].some((group) => groups.includes(group)));
+    const role = personRoles.findLast((each) => proxy.roles[each].some((group) => groups.includes(group)));
     return role === undefined ? undefined : { name, role };
   }
 

@@ -72,7 +72,7 @@ export class StreamReader {
     const found: Recorded[] = [];
     if (bus === undefined) return found;
     for await (const { seq, storedAt, body, subject } of bus.read({ fromSeq, toSeq })) {
-      const opened = openEvent(body, subject, this.#keyring);
+      const opened = openEvent(body, subject, this.#keyring, storedAt);
       if (opened.ok) found.push({ seq, storedAt, event: opened.value });
     }
     return found;
@@ -100,7 +100,7 @@ export class StreamReader {
     })();
     try {
       for await (const { seq, storedAt, body, subject } of bus.read({ fromSeq: listener.seq() + 1, signal: until })) {
-        const opened = openEvent(body, subject, this.#keyring);
+        const opened = openEvent(body, subject, this.#keyring, storedAt);
         if (opened.ok) listener.taken({ seq, storedAt, event: opened.value });
         else listener.refused(seq);
       }

@@ -1,8 +1,12 @@
 import type { EventOf, EventType } from "@omega/bus-schemas/catalogue.ts";
+import type { PersonRole } from "@omega/bus-schemas/define-event.ts";
 import type {
   AutonomyLevel,
   Candidate,
+  Change,
+  Drift,
   MemoryMatch,
+  PanicItemState,
   PolicyMistake,
   RepairOption,
   Target,
@@ -14,13 +18,10 @@ import type { Told } from "@omega/shared/timeline.ts";
 
 /** What the server answers and the page shows. Types only, so that the page carries none of the server's code. */
 
-/** What a signed-in person may do: a viewer looks, a responder decides and presses the Panic Button, an admin also resumes. */
-export const consoleRoles = ["viewer", "responder", "admin"] as const;
-export type ConsoleRole = (typeof consoleRoles)[number];
-
 export interface Person {
   readonly name: string;
-  readonly role: ConsoleRole;
+  /** A viewer looks, a responder decides and presses the Panic Button, an admin also resumes. */
+  readonly role: PersonRole;
 }
 
 /** Whether what is shown is what the stream holds now. */
@@ -89,10 +90,12 @@ export interface PanicItem {
   readonly actionType: string;
   readonly target: Target;
   readonly startedAt: number;
-  readonly state: "pending" | "undoing" | "undone" | "conflicted" | "failed" | "irreversible";
+  readonly state: PanicItemState;
   /** What was or would be done, or why it can't be. */
   readonly says: string;
-  readonly changes: RepairOption["changes"];
+  readonly changes: readonly Change[];
+  /** Where somebody else's change is in the way: as the action left it, and as it is. */
+  readonly differs: readonly Drift[];
 }
 
 /** What one press would take back, before it is pressed. */

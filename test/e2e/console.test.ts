@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import type { ConsoleRole } from "@omega/console/wire.ts";
+import type { PersonRole } from "@omega/bus-schemas/define-event.ts";
 import { chromiumPath, openBrowser, signIn, violations } from "./console/browser.ts";
 import { ConsoleWorld, faultyImage, healthyImage } from "./console/world.ts";
 
@@ -19,7 +19,7 @@ describe("the console in a browser", { skip, timeout: 300_000 }, () => {
   let page: Page;
 
   /** A browser of somebody else's, signed in. */
-  async function another(name: string, role: ConsoleRole, t: TestContext): Promise<Page> {
+  async function another(name: string, role: PersonRole, t: TestContext): Promise<Page> {
     const context = await browser.newContext();
     t.after(() => context.close());
     return await signIn(context, world.link(name, role));

@@ -60,7 +60,7 @@ async function rowOf({ index, bytes, entry }: IndexedEntry, folder: AuditFolder,
   const leaf = Buffer.from(hashLeaf(bytes)).toString("hex");
   const at = { index, seq: entry.seq, leaf };
   const body = await bodyOf(entry, folder.blobs);
-  const opened = typeof body === "string" ? undefined : openEvent(body, entry.subject, keyring);
+  const opened = typeof body === "string" ? undefined : openEvent(body, entry.subject, keyring, entry.storedAt);
   if (opened?.ok === true) {
     const { time, type, incidentid, id } = opened.value;
     return { ...at, time, type, incident: incidentid, id, content: entry.kind, vouched: true };
@@ -79,7 +79,7 @@ async function loggedEvents(folder: AuditFolder): Promise<LoggedEvent[]> {
   const seen = new Set<string>();
   for await (const { index, bytes, entry } of folder.entries()) {
     const body = await bodyOf(entry, folder.blobs);
-    const opened = typeof body === "string" ? undefined : openEvent(body, entry.subject, keyring);
+    const opened = typeof body === "string" ? undefined : openEvent(body, entry.subject, keyring, entry.storedAt);
     if (opened?.ok !== true || seen.has(opened.value.id)) continue;
     seen.add(opened.value.id);
     events.push({ index, leaf: Buffer.from(hashLeaf(bytes)).toString("hex"), event: opened.value });

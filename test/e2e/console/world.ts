@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { NatsBus } from "@omega/shared/nats-bus.ts";
 import { startNatsServer, type RunningNatsServer } from "@omega/shared/nats-server.ts";
 import { makeSignInLink } from "@omega/console/sign-in.ts";
-import type { ConsoleRole } from "@omega/console/wire.ts";
+import type { PersonRole } from "@omega/bus-schemas/define-event.ts";
 import { Stage, startAgent, type AgentProcess } from "../../agent-processes.ts";
 import { deploymentOf, deployments, imagePatch, settled } from "../../conformance/actions/action-case.ts";
 import { Cluster, namespace } from "../../conformance/actions/cluster.ts";
@@ -67,7 +67,7 @@ export class ConsoleWorld {
   }
 
   /** A one-time link for somebody. */
-  link(name: string, role: ConsoleRole): string {
+  link(name: string, role: PersonRole): string {
     return makeSignInLink(this.state, this.origin, { name, role }, Date.now());
   }
 

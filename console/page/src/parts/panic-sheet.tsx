@@ -139,7 +139,9 @@ function Window({ minutes, onMinutes }: { minutes: number; onMinutes: (minutes: 
 
 /** While it happens, and afterwards: the same list, each with what became of it. */
 function Progress({ panic, onClose }: { panic: PanicState; onClose: () => void }): JSX.Element {
-  const open = panic.items.filter(({ state }) => state === "pending" || state === "undoing").length;
+  const open = panic.items.filter(
+    ({ state }) => state === "waiting" || state === "running" || state === "undoing",
+  ).length;
   const done = panic.items.filter(({ state }) => state === "undone").length;
   return (
     <Dialog title={open > 0 ? "Taking back" : "Panic report"} shape="sheet" onClose={onClose}>
@@ -176,7 +178,9 @@ function Progress({ panic, onClose }: { panic: PanicState; onClose: () => void }
 }
 
 const states: Record<PanicItem["state"], { tone: Tone; says: string }> = {
-  pending: { tone: "note", says: "will be undone" },
+  waiting: { tone: "note", says: "will be undone" },
+  running: { tone: "warn", says: "running" },
+  gone: { tone: "plain", says: "already gone" },
   undoing: { tone: "warn", says: "undoing" },
   undone: { tone: "good", says: "undone" },
   conflicted: { tone: "bad", says: "left alone" },
@@ -216,17 +220,31 @@ function Items({
               <span class="quiet">
                 {item.says} Started {age(serverTime.value - item.startedAt)} ago.
               </span>
-              {item.changes.length === 0 ? undefined : (
-                <Diff
-                  changes={item.changes
-                    .slice(0, 4)
-                    .map(({ before, after, ...rest }) => ({ ...rest, before: after, after: before }))}
-                />
-              )}
+              <ItemFields item={item} />
             </div>
           </li>
         ))}
       </ul>
     </section>
   );
+}
+
+/** What goes back, field by field; or, where somebody else changed it since, what was left and what is there now. */
+function ItemFields({ item }: { item: PanicItem }): JSX.Element | undefined {
+  if (item.state === "conflicted" && item.differs.length > 0)
+    return (
+      <Diff
+        changes={item.differs.map(({ object, path, expected, found, changedBy }) => ({
+          object,
+          path: changedBy === undefined ? path : `${path}, changed by ${changedBy}`,
+          before: expected,
+          after: found,
+        }))}
+      />
+    );
+  if (item.changes.length === 0) return undefined;
+  const back = item.changes
+    .slice(0, 4)
+    .map(({ before, after, ...rest }) => ({ ...rest, before: after, after: before }));
+  return <Diff changes={back} />;
 }
