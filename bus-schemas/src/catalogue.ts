@@ -11,12 +11,14 @@ import * as model from "./events/model.ts";
 import * as policy from "./events/policy.ts";
 import * as remediation from "./events/remediation.ts";
 import * as signal from "./events/signal.ts";
+import * as trace from "./events/trace.ts";
 import * as undo from "./events/undo.ts";
 
 const definitions = {
   ...signal,
   ...incident,
   ...diagnosis,
+  ...trace,
   ...memory,
   ...model,
   ...remediation,

@@ -39,6 +39,11 @@ export function goldenName(definition: EventDefinition): string {
   return `${definition.type}.v${definition.version}.json`;
 }
 
+/** Of persons, what their key must be good for. */
+function speakersOf({ saidBy, personNeeds }: EventDefinition): string {
+  return saidBy.map((role) => (role === "operator" ? `operator (${personNeeds})` : role)).join(", ");
+}
+
 export function eventsDocument(): string {
   const rows = catalogue.map((definition) => {
     const subject = subjectFor({
@@ -47,7 +52,7 @@ export function eventsDocument(): string {
       data: { service: "<service>", agent: "<agent>" },
     });
     const readable = subject.replaceAll("=3C", "<").replaceAll("=3E", ">");
-    return `| [\`${definition.type}\`](#${definition.type.replaceAll(".", "")}) | ${definition.saidBy.join(", ")} | \`${readable}\` | ${definition.says} |`;
+    return `| [\`${definition.type}\`](#${definition.type.replaceAll(".", "")}) | ${speakersOf(definition)} | \`${readable}\` | ${definition.says} |`;
   });
   const details = catalogue.map((definition) => {
     const schema = JSON.stringify(z.toJSONSchema(definition.schema, { io: "output" }), null, 2);

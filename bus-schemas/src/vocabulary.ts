@@ -64,6 +64,19 @@ export const changeSchema = z.strictObject({
 });
 export type Change = z.infer<typeof changeSchema>;
 
+/** A field that is neither as an action left it nor as it found it; and who changed it, where the target system tells. */
+export const driftSchema = z.strictObject({
+  object: z.string().min(1),
+  path: z.string(),
+  /** As the action left it; absent: without the field. */
+  expected: z.json().optional(),
+  /** As it is now; absent: without the field. */
+  found: z.json().optional(),
+  changedBy: z.string().min(1).max(256).optional(),
+  changedAt: timeSchema.optional(),
+});
+export type Drift = z.infer<typeof driftSchema>;
+
 /** What an action works on, as policy, budgets and the undo order see it. */
 export const targetSchema = z.strictObject({
   /** `kubernetes`, `ssh`, `webhook`. */
@@ -73,6 +86,32 @@ export const targetSchema = z.strictObject({
   name: z.string().min(1),
 });
 export type Target = z.infer<typeof targetSchema>;
+
+/**
+ * One effect that a panic is about. `waiting`: its turn comes; `running`: its execution has not ended; `undoing`: being taken back;
+ * `gone`: what it changed does not exist any more; `failed`: taking it back did not work yet and is tried again.
+ */
+export const panicItemStates = [
+  "waiting",
+  "running",
+  "undoing",
+  "undone",
+  "conflicted",
+  "gone",
+  "irreversible",
+  "failed",
+] as const;
+export type PanicItemState = (typeof panicItemStates)[number];
+
+export const panicItemSchema = z.strictObject({
+  actionId: z.string().min(1),
+  incidentId: z.string(),
+  actionType: z.string().min(1),
+  target: targetSchema,
+  startedAt: timeSchema,
+  state: z.enum(panicItemStates),
+  says: z.string().max(512),
+});
 
 export const blastRadiusSchema = z.strictObject({
   /** What would feel it, in the words of the target system. */

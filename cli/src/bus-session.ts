@@ -65,7 +65,7 @@ export class BusSession {
   }
 
   #opened({ seq, storedAt, body, subject }: StoredMessage): Recorded | undefined {
-    const opened = openEvent(body, subject, this.#keyring);
+    const opened = openEvent(body, subject, this.#keyring, storedAt);
     if (opened.ok) return { seq, storedAt, event: opened.value };
     this.refused += 1;
     return undefined;

@@ -14,6 +14,8 @@ export interface Home {
   /** The audit log, and the content that it only names. */
   readonly audit: string;
   readonly auditBlobs: string;
+  /** Sign-in links and session key of the console. */
+  readonly console: string;
   readonly logs: string;
   /** What is running, for the other commands. */
   readonly runFile: string;
@@ -28,6 +30,7 @@ export function homeAt(folder: string): Home {
     natsStore: join(root, "nats"),
     audit: join(root, "audit"),
     auditBlobs: join(root, "audit-blobs"),
+    console: join(root, "console"),
     logs: join(root, "run", "logs"),
     runFile: join(root, "run", "run.json"),
   };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { definitionOf, type EventType, type OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
-import { fold, pendingApproval, type IncidentView } from "./incident-view.ts";
+import { fold, pendingApproval, type IncidentView } from "@omega/shared/incident-view.ts";
 import { findIncident } from "./commands/incidents.ts";
 
 let said = 0;

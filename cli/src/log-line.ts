@@ -1,4 +1,4 @@
-import { printable } from "./terminal.ts";
+import { printable } from "@omega/shared/terminal.ts";
 
 const levels: Readonly<Record<number, string>> = {
   10: "TRACE",

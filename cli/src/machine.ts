@@ -11,7 +11,7 @@ import { clearLeftovers } from "./leftovers.ts";
 import { removeRunRecord, writeRunRecord } from "./run-record.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
-/** In the order in which they stop: first no new signals, then no new orders, then no effects, and the writer last. */
+/** The agents, in the order in which they stop: first no new signals, then no new orders, then no effects, and the writer last. */
 export const agentNames = ["scout", "coordinator", "surgeon", "scribe"] as const;
 
 /**
@@ -35,6 +35,8 @@ export interface MachineOptions {
   readonly configFolder: string;
   /** Further variables for the agents, which their config files may refer to. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Port of the console, 0 for a free one; absent: no console. */
+  readonly consolePort?: number;
   readonly clock: Clock;
   /** What else runs beside it and must be found again after a crash. */
   readonly alsoRunning?: () => readonly ProcessRow[];
@@ -56,6 +58,7 @@ export class Machine {
   readonly url: string;
   readonly #server: BusServer;
   readonly #agents: readonly SupervisedProcess[];
+  readonly #console: SupervisedProcess | undefined;
   readonly #options: MachineOptions;
   readonly #startedAt: string;
 
@@ -65,7 +68,9 @@ export class Machine {
     this.url = server.url;
     this.#options = options;
     this.#startedAt = timeText(options.clock.now());
-    this.#agents = agentNames.map((name) => this.#agent(name));
+    this.#agents = agentNames.map((name) => this.#process(name, join("agents", name, "src", "main.ts")));
+    if (options.consolePort !== undefined)
+      this.#console = this.#process("console", join("console", "src", "main.ts"), "--address-only");
   }
 
   /** Resolves once every agent has said on the bus that it takes work. Throws a CommandFailure, having stopped what was started. */
@@ -102,10 +107,19 @@ export class Machine {
     }
   }
 
+  /**
+   * Starts the console, which builds its page first where its sources changed. Resolves with its address, or with nothing where it ended
+   * instead: Omega works without it, and it is started again.
+   */
+  async startConsole(): Promise<string | undefined> {
+    this.#console?.start();
+    return await this.#console?.firstLine.catch(() => undefined);
+  }
+
   rows(): ProcessRow[] {
     return [
       { name: "nats-server", pid: this.#server.pid, state: "running", restarts: 0, log: undefined },
-      ...this.#agents.map(({ spec, pid, state, restarts, logFile }) => ({
+      ...this.#supervised().map(({ spec, pid, state, restarts, logFile }) => ({
         name: spec.name,
         pid,
         state,
@@ -118,9 +132,9 @@ export class Machine {
   /** Drains the agents one after the other, then the bus. */
   async stop(): Promise<void> {
     await this.session.close();
-    for (const agent of this.#agents) {
-      await agent.stop();
-      this.#options.tell(agent.spec.name, "stopped");
+    for (const one of this.#supervised()) {
+      await one.stop();
+      this.#options.tell(one.spec.name, "stopped");
     }
     await this.#server.stop();
     this.#options.tell("nats-server", "stopped");
@@ -134,17 +148,17 @@ export class Machine {
     writeRunRecord(this.#options.home, { pid: process.pid, startedAt: this.#startedAt, natsUrl: this.url, processes });
   }
 
-  #agent(name: (typeof agentNames)[number]): SupervisedProcess {
-    const { home, configFolder, environment, clock, tell } = this.#options;
+  /** In the order in which they stop: the console watches until the end. */
+  #supervised(): readonly SupervisedProcess[] {
+    return this.#console === undefined ? this.#agents : [...this.#agents, this.#console];
+  }
+
+  #process(name: string, entry: string, ...flags: readonly string[]): SupervisedProcess {
+    const { home, configFolder, environment, clock, tell, consolePort } = this.#options;
     return new SupervisedProcess(
       {
         name,
-        args: [
-          ...memoryFlags,
-          join(installation, "agents", name, "src", "main.ts"),
-          "--config",
-          join(configFolder, `${name}.yaml`),
-        ],
+        args: [...memoryFlags, join(installation, entry), "--config", join(configFolder, `${name}.yaml`), ...flags],
         env: {
           ...process.env,
           ...memoryEnvironment,
@@ -152,6 +166,9 @@ export class Machine {
           OMEGA_POSTMORTEMS: home.postmortems,
           OMEGA_AUDIT: home.audit,
           OMEGA_AUDIT_BLOBS: home.auditBlobs,
+          OMEGA_CONSOLE_STATE: home.console,
+          OMEGA_SETTINGS: configFolder,
+          ...(consolePort === undefined ? {} : { OMEGA_CONSOLE_PORT: String(consolePort) }),
           ...environment,
           OMEGA_NATS_URL: this.url,
         },

@@ -3,6 +3,7 @@ import { addActions } from "./commands/actions.ts";
 import { addApprovals } from "./commands/approve.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addAutonomy } from "./commands/autonomy.ts";
+import { addConsole } from "./commands/console.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDiagnose } from "./commands/diagnose.ts";
 import { addEvents } from "./commands/events.ts";
@@ -24,6 +25,7 @@ const program = new Command("omega")
   );
 
 addUp(program);
+addConsole(program);
 addDemo(program);
 addStatus(program);
 addIncidents(program);

@@ -1,5 +1,5 @@
 import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
-import type { IncidentView } from "./incident-view.ts";
+import type { IncidentView } from "@omega/shared/incident-view.ts";
 
 const episodesMax = 1000;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readableLine } from "./log-line.ts";
-import { paintFor, printable, table, plainPaint } from "./terminal.ts";
+import { paintFor, printable, table, plainPaint } from "@omega/shared/terminal.ts";
 
 test("colour needs a terminal, and NO_COLOR refuses it", () => {
   assert.notEqual(paintFor({ isTTY: true }, {})("good", "x"), "x");

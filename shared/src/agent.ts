@@ -243,7 +243,7 @@ class AgentLoop<State, Effect> {
   async #take(delivery: Delivery): Promise<void> {
     if (!(await this.#past.assure()).ok) return;
     await this.#fold.foldTo(delivery.seq - 1, this.#stopping.signal);
-    const opened = openEvent(delivery.body, delivery.subject, this.#around.keyring);
+    const opened = openEvent(delivery.body, delivery.subject, this.#around.keyring, delivery.storedAt);
     if (!opened.ok) {
       this.#fold.skip(delivery);
       await this.#park(delivery, opened.failure);

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { catalogue, type Draft } from "@omega/bus-schemas/catalogue.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { openEvent, sealEvent, type SealedEvent } from "./event-codec.ts";
-import { Keyring, loadSigner } from "./signing.ts";
+import { Keyring, loadSigner, makePersonKey } from "./signing.ts";
 
 const keys = mkdtempSync(join(tmpdir(), "omega-codec-"));
 after(() => rmSync(keys, { recursive: true, force: true }));
@@ -85,5 +85,38 @@ describe("a sealed event", () => {
   it("that does not fit its schema is a bug of the speaker", () => {
     const draft = { type: "control.resumed", data: { by: "ada" } } as unknown as Draft;
     assert.throws(() => sealEvent(draft, { signer, source: "/o", now: 0, causeId: "c" }), /does not fit its schema/);
+  });
+});
+
+describe("a person's key", () => {
+  const now = Date.parse("2026-11-24T03:00:00.000Z");
+  const notAfter = "2026-11-24T03:00:00.000Z";
+  const people = {
+    viewer: makePersonKey(keys, "vic", { personRole: "viewer" }),
+    responder: makePersonKey(keys, "ada", { personRole: "responder" }),
+    admin: makePersonKey(keys, "eve", { personRole: "admin" }),
+    expiring: makePersonKey(keys, "tom", { personRole: "admin", notAfter }),
+  };
+  const said = (who: keyof typeof people, draft: Draft, at = now, storedAt = at): string => {
+    const sealed = sealEvent(draft, { signer: people[who], source: "/o", now: at, causeId: "cause" });
+    const opened = openEvent(sealed.body, sealed.subject, keyring, storedAt);
+    return opened.ok ? "believed" : opened.failure.code;
+  };
+  const press: Draft = { type: "control.panic-pressed", data: { by: "ada", windowMs: 300_000 } };
+  const resume: Draft = { type: "control.resumed", data: { by: "ada", reason: "found it" } };
+
+  it("of a viewer says nothing; of a responder presses; of an admin also resumes", () => {
+    const outcomes = (["viewer", "responder", "admin"] as const).map((who) => [said(who, press), said(who, resume)]);
+    assert.deepEqual(outcomes, [
+      ["not_its_to_say", "not_its_to_say"],
+      ["believed", "not_its_to_say"],
+      ["believed", "believed"],
+    ]);
+  });
+
+  it("that expired says nothing more, whatever time it claims", () => {
+    assert.equal(said("expiring", press), "believed");
+    assert.equal(said("expiring", press, now + 1), "expired_key");
+    assert.equal(said("expiring", press, now - 60_000, now + 1), "expired_key");
   });
 });

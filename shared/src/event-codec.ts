@@ -7,7 +7,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import { timeText } from "./clock.ts";
 import { deriveId } from "./ids.ts";
 import { fail, ok, type Outcome } from "./outcome.ts";
-import { verifySignature, type Keyring, type Signer, type TrustedKey } from "./signing.ts";
+import { reaches, verifySignature, type Keyring, type Signer, type TrustedKey } from "./signing.ts";
 
 /** A signed event ready for the bus. */
 export interface SealedEvent {
@@ -64,16 +64,22 @@ export function sealEvent(draft: Draft, context: SealContext): SealedEvent {
 
 /**
  * Reads a message and believes it only if a trusted key signed it, that key's role may say this type, and it came on the subject that
- * belongs to it. Failures are terminal: `not_json`, `bad_envelope`, `unknown_event_type`, `unknown_version`, `bad_payload`, `unknown_key`,
- * `expired_key`, `bad_signature`, `not_its_to_say`, `wrong_subject`.
+ * belongs to it. `storedAt` is when the stream stored it: what an event says of its own time is not believed of an expired key. Failures are
+ * terminal: `not_json`, `bad_envelope`, `unknown_event_type`, `unknown_version`, `bad_payload`, `unknown_key`, `expired_key`,
+ * `bad_signature`, `not_its_to_say`, `wrong_subject`.
  */
-export function openEvent(body: Uint8Array, subject: string, keyring: Keyring): Outcome<OmegaEvent> {
+export function openEvent(
+  body: Uint8Array,
+  subject: string,
+  keyring: Keyring,
+  storedAt: number = Number.NEGATIVE_INFINITY,
+): Outcome<OmegaEvent> {
   const parsed = parseEvent(body);
   if (!parsed.ok) return fail("terminal", parsed.failure.code, parsed.failure.message);
   const { event, original } = parsed;
   const key = keyring.find(original.keyid);
   if (key === undefined) return fail("terminal", "unknown_key", `Key ${original.keyid} is not trusted here.`);
-  if (key.notAfter !== undefined && Date.parse(original.time) > key.notAfter) {
+  if (key.notAfter !== undefined && Math.max(Date.parse(original.time), storedAt) > key.notAfter) {
     return fail("terminal", "expired_key", `Key ${key.keyId} expired at ${timeText(key.notAfter)}.`);
   }
   if (!isSigned(body, original, key)) {
@@ -83,8 +89,13 @@ export function openEvent(body: Uint8Array, subject: string, keyring: Keyring): 
       `The signature of ${original.type} ${original.id} does not fit its bytes.`,
     );
   }
-  if (definitionOf(event.type)?.saidBy.includes(key.role) !== true) {
+  const definition = definitionOf(event.type);
+  if (definition?.saidBy.includes(key.role) !== true) {
     return fail("terminal", "not_its_to_say", `A ${key.role} key may not say ${event.type}.`);
+  }
+  if (key.personRole !== undefined && !reaches(key.personRole, definition.personNeeds)) {
+    const says = `Key ${key.keyId} is a ${key.personRole}'s; ${event.type} needs a ${definition.personNeeds}'s.`;
+    return fail("terminal", "not_its_to_say", says);
   }
   const expected = subjectFor(event);
   if (expected !== subject)

@@ -123,6 +123,11 @@ export class NatsBus implements Bus {
     return (await this.#manager.streams.info(omegaStream.name)).state.last_seq;
   }
 
+  /** Whether the server answers at present. A lost connection is made again by itself. */
+  isConnected(): boolean {
+    return this.#away === undefined && !this.#connection.isClosed();
+  }
+
   reconnections(): number {
     return this.#reconnections;
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { Keyring, loadSigner, verifySignature } from "./signing.ts";
+import { Keyring, keyCards, loadSigner, makePersonKey, revokeKey, verifySignature } from "./signing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "omega-keys-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,5 +40,35 @@ describe("keys", () => {
     );
     assert.throws(() => new Keyring(spoiled), new RegExp(`${card}: the key id does not match the key`));
     rmSync(spoiled, { recursive: true });
+  });
+
+  it("of a person are good for what their card says, until the time that it says", () => {
+    const people = mkdtempSync(join(tmpdir(), "omega-keys-"));
+    const keyring = new Keyring(people);
+    const owner = loadSigner(people, "operator");
+    assert.equal(keyring.find(owner.keyId)?.personRole, "admin");
+    const ada = makePersonKey(people, "ada", { personRole: "responder", notAfter: "2027-01-01T00:00:00.000Z" });
+    const found = keyring.find(ada.keyId);
+    assert.deepEqual(
+      [found?.personRole, found?.holder, found?.notAfter],
+      ["responder", "ada", Date.parse("2027-01-01T00:00:00.000Z")],
+    );
+    assert.equal(loadSigner(people, "operator", "ada").keyId, ada.keyId);
+    assert.throws(() => makePersonKey(people, "ada", { personRole: "admin" }), /ada has a key/);
+    revokeKey(people, ada.keyId, "2026-11-24T03:00:00.000Z");
+    assert.equal(keyring.find(ada.keyId)?.notAfter, Date.parse("2026-11-24T03:00:00.000Z"));
+    assert.equal(revokeKey(people, "operator-0000000000000000", "2026-11-24T03:00:00.000Z"), undefined);
+    rmSync(people, { recursive: true });
+  });
+
+  it("of a person whose card says nothing are good for looking only", () => {
+    const people = mkdtempSync(join(tmpdir(), "omega-keys-"));
+    const { keyId } = loadSigner(people, "operator");
+    const [card] = keyCards(people);
+    assert.ok(card);
+    const { personRole: _dropped, ...bare } = card;
+    writeFileSync(join(people, "trusted", `${keyId}.json`), JSON.stringify(bare));
+    assert.equal(new Keyring(people).find(keyId)?.personRole, "viewer");
+    rmSync(people, { recursive: true });
   });
 });

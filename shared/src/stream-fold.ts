@@ -123,7 +123,7 @@ export class StreamFold<State> {
   }
 
   #open(message: StoredMessage): OmegaEvent | undefined {
-    const opened = openEvent(message.body, message.subject, this.#options.keyring);
+    const opened = openEvent(message.body, message.subject, this.#options.keyring, message.storedAt);
     // What can't be read was parked when it was delivered, or will be.
     return opened.ok ? opened.value : undefined;
   }

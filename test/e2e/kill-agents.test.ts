@@ -9,7 +9,7 @@ import { freePort } from "@omega/cli/demo/free-port.ts";
 import { IncidentWatch } from "@omega/cli/demo/incident-watch.ts";
 import { DemoWorld } from "@omega/cli/demo/world.ts";
 import { homeAt, installation, makeHome } from "@omega/cli/home.ts";
-import type { IncidentView } from "@omega/cli/incident-view.ts";
+import type { IncidentView } from "@omega/shared/incident-view.ts";
 import { Machine } from "@omega/cli/machine.ts";
 import { paymentsVoucherBooks as fault } from "@omega/demo-faults/payments-voucher-books.ts";
 import { connectShop } from "@omega/demo-faults/shop-cluster.ts";

@@ -10,7 +10,11 @@ import { z } from "zod";
 import { OmegaUnderTest, processesNaming } from "./omega.ts";
 
 const config = fileURLToPath(new URL("../../infra/config", import.meta.url));
-const upSchema = z.object({ url: z.string(), processes: z.array(z.object({ name: z.string(), pid: z.number() })) });
+const upSchema = z.object({
+  url: z.string(),
+  console: z.string(),
+  processes: z.array(z.object({ name: z.string(), pid: z.number() })),
+});
 const statusSchema = z.object({
   frozen: z.boolean(),
   agents: z.array(z.object({ agent: z.string(), pid: z.number(), up: z.boolean() })),
@@ -20,7 +24,7 @@ async function startedOmega(omega: OmegaUnderTest): Promise<{
   up: z.infer<typeof upSchema>;
   stop: () => Promise<number | null>;
 }> {
-  const { child, ended } = omega.start(["up", "--json", "--port", "0", "--otlp-port", "0"]);
+  const { child, ended } = omega.start(["up", "--json", "--port", "0", "--otlp-port", "0", "--console-port", "0"]);
   const line = await new Promise<string>((resolve, reject) => {
     let said = "";
     child.stdout?.on("data", (chunk: Buffer) => {
@@ -39,12 +43,22 @@ async function startedOmega(omega: OmegaUnderTest): Promise<{
 }
 
 test(
-  "one command starts five processes; a killed agent comes back; Ctrl-C ends them all",
+  "one command starts six processes; a killed agent comes back; Ctrl-C ends them all",
   { timeout: 90_000 },
   async (t) => {
     const omega = new OmegaUnderTest(t);
     const { up, stop } = await startedOmega(omega);
-    assert.equal(new Set(up.processes.map(({ pid }) => pid)).size, 5);
+    assert.equal(new Set(up.processes.map(({ pid }) => pid)).size, 6);
+    const [origin = "", token] = up.console.split("/sign-in#");
+    const redeemed = await fetch(`${origin}/api/sign-in`, {
+      method: "POST",
+      headers: { origin, "content-type": "application/json" },
+      body: JSON.stringify({ token }),
+    });
+    assert.equal(redeemed.status, 200);
+    assert.match(redeemed.headers.get("set-cookie") ?? "", /HttpOnly; SameSite=Strict/);
+    const viewer = await omega.run("console", "--name", "vic", "--role", "viewer");
+    assert.match(viewer.stdout, new RegExp(`^${origin}/sign-in#[\\w-]{43}\n$`));
 
     const statusNow = async (): Promise<z.infer<typeof statusSchema>> =>
       statusSchema.parse(JSON.parse((await omega.run("status", "--json")).stdout));
@@ -102,6 +116,9 @@ test("what is missing or wrong is named, with an exit code", { timeout: 90_000 }
   assert.equal(down.code, 69);
   assert.match(down.stderr, /Start it with: omega up/);
   assert.equal((await omega.run("up", "--port", "seventy")).code, 64);
+  const nobody = await omega.run("console");
+  assert.equal(nobody.code, 69);
+  assert.match(nobody.stderr, /No console answers\. Start it with: omega up/);
   assert.equal((await omega.run("dance")).code, 64);
   assert.equal((await omega.run("--help")).code, 0);
   assert.deepEqual(processesNaming(omega.home), []);

@@ -137,6 +137,10 @@ describe("Scout's process", () => {
       ["payments", "code", "1.5.0", "1.4.0"],
     );
     assert.deepEqual(top?.location, { function: "loyaltyDiscount", file: "payments/loyalty.ts", lineStart: 21 });
+    const shown = await stage.first("trace.recorded", () => second.log());
+    const { culprit, spans } = shown.data;
+    assert.deepEqual(culprit?.location, top.location);
+    assert.ok(spans.some((span) => span.spanId === culprit?.spanId && span.service === "payments" && span.failed));
 
     await second.kill();
     send(false);

@@ -43,7 +43,7 @@ const fileNames = perFile({
   why: "a name says the noun it holds, in kebab-case",
   applies: isCode,
   *find({ path }) {
-    const segments = path.replace(/(\.test|\.d)?\.(ts|mjs)$/, "").split("/");
+    const segments = path.replace(/(\.test|\.d)?\.(tsx?|mjs)$/, "").split("/");
     for (const segment of segments.filter((name) => !/^[a-z0-9]+([.-][a-z0-9]+)*$/.test(name)))
       yield [0, `${segment} is not kebab-case`];
     const base = segments.at(-1) ?? "";

@@ -18,7 +18,7 @@ import {
 /** `path` is relative to the workspace, with forward slashes. */
 export type SourceFile = { path: string; text: string };
 
-const TEXT = /\.(ts|mjs|json|md|ya?ml|sh|cedar|html|css)$|(^|\/)(Dockerfile|\.ci\/run)$/;
+const TEXT = /\.(tsx?|mjs|json|md|ya?ml|sh|cedar|html|css)$|(^|\/)(Dockerfile|\.ci\/run)$/;
 const WRITTEN_BY_TOOLS = /(^|\/)(pnpm-lock\.yaml|package-lock\.json)$/;
 
 /** Every text file that git tracks or would track below `root`, but for lockfiles. */
@@ -48,7 +48,7 @@ export type Syntax = {
 
 const parsed = new WeakMap<SourceFile, Syntax>();
 
-export const isCode = ({ path }: SourceFile): boolean => /\.(ts|mjs)$/.test(path);
+export const isCode = ({ path }: SourceFile): boolean => /\.(tsx?|mjs)$/.test(path);
 export const isTest = ({ path }: SourceFile): boolean =>
   path.endsWith(".test.ts") || path.startsWith("test/") || path.startsWith("bench/");
 

@@ -1,3 +1,4 @@
+import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import { Detector } from "./detect/detector.ts";
 import type { DetectorSettings } from "./detect/detector.ts";
 import type { Signal, SignalChange } from "./detect/signal.ts";
@@ -12,6 +13,7 @@ import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
 import { depthFirst } from "./telemetry/trace.ts";
 import { lookAt } from "./review/looks.ts";
 import type { Look, LookRow, LookTimes } from "./review/looks.ts";
+import { shownTrace } from "./trace/shown-trace.ts";
 import { judgeRecovery } from "./verify/recovery.ts";
 import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
@@ -124,6 +126,11 @@ export class Engine {
 
   look(look: Look, times: LookTimes): LookRow[] {
     return lookAt(this.window, look, times);
+  }
+
+  /** The trace that shows the likeliest cause, or one of those it was found in. */
+  waterfall(found: Diagnosis): Waterfall | undefined {
+    return shownTrace(found, (traceId) => this.window.trace(traceId));
   }
 
   /**

@@ -76,11 +76,19 @@ async function answerDiagnosis(
         const candidates = await withSource(found.candidates.map(wireCandidate), around.source, signal);
         const model = candidates.length === 0 ? undefined : around.reviewers?.model;
         const review = model === undefined ? {} : { reviewBy: timeText(reviewByMs(model, clock.now())) };
-        return ok([diagnosisDraft(opened, found, { candidates, ...review, tookMs: clock.now() - startedMs })]);
+        const reached = diagnosisDraft(opened, found, { candidates, ...review, tookMs: clock.now() - startedMs });
+        // The trace goes first: once the diagnosis is said, nothing asks for it again.
+        return ok([...traceDrafts(telemetry, opened, found), reached]);
       }
     }
     await clock.sleep(lookEveryMs, signal);
   }
+}
+
+function traceDrafts(telemetry: TelemetryReader, opened: EventOf<"incident.opened">, found: Diagnosis): Draft[] {
+  const waterfall = found.candidates.length === 0 ? undefined : telemetry.waterfall(found);
+  if (waterfall === undefined) return [];
+  return [{ type: "trace.recorded", incidentid: opened.incidentid ?? "", data: waterfall }];
 }
 
 const diagnosisDraft = (

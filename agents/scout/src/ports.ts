@@ -1,3 +1,4 @@
+import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
 import type { RecoveryQuestion } from "./engine.ts";
 import type { Look, LookRow, LookTimes } from "./review/looks.ts";
@@ -8,6 +9,7 @@ import type { Operation } from "./window/operation-log.ts";
 export interface TelemetryReader {
   settled(traceIds: readonly string[], nowMs: number): boolean;
   diagnose(onsetMs: number, affected: readonly Operation[], nowMs: number): Diagnosis;
+  waterfall(found: Diagnosis): Waterfall | undefined;
   judge(question: RecoveryQuestion, nowMs: number): Recovery;
   /** What a reviewer of the diagnosis may have looked up. */
   look(look: Look, times: LookTimes): LookRow[];

@@ -7,6 +7,8 @@ type OutsideIncidents =
   | "signal.cleared"
   | "control.panic-pressed"
   | "control.frozen"
+  | "control.panic-reported"
+  | "control.refused"
   | "control.resumed"
   | "agent.started"
   | "agent.faulted"

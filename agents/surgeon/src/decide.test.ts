@@ -76,7 +76,7 @@ const undoOrder = (fence = 7, keyid = "coordinator-0123456789abcdef"): OmegaEven
 const panic = (): OmegaEvent => event("control.panic-pressed", { by: "ada", windowMs: 300_000 });
 const resumed = (): OmegaEvent => event("control.resumed", { by: "ada", reason: "found it" });
 const succeeded = (): OmegaEvent => event("action.succeeded", { actionId: "act-1", says: "done", tookMs: 1 });
-const undoStarted = (): OmegaEvent => event("undo.started", { actionId: "act-1" });
+const undoStarted = (): OmegaEvent => event("undo.started", { actionId: "act-1", attempt: 1 });
 
 /** The last event is decided on; it and all before it are folded, as the loop does. */
 function given(...events: OmegaEvent[]) {

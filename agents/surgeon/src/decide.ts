@@ -42,7 +42,7 @@ export function decide(
       return onUndoStarted(event, state);
     case "control.panic-pressed":
       return {
-        say: [{ type: "control.frozen", data: { instance: setting.instance, panicId: event.id } }],
+        say: [{ type: "control.frozen", data: { instance: setting.instance, panicId: event.id, inFlight: [] } }],
         perform: [{ do: "stop-running", panicId: event.id }],
       };
     default:
@@ -143,7 +143,12 @@ function onUndoOrdered(event: EventOf<"undo.ordered">, state: State): Decision<E
   if (state.undone.has(event.id)) return nothing;
   const action = state.actions.get(actionId);
   const failed = (code: string, message: string): Decision<Effect> =>
-    say(about(event, { type: "undo.failed", data: { actionId, failure: failure("terminal", code, message) } }));
+    say(
+      about(event, {
+        type: "undo.failed",
+        data: { actionId, failure: failure("terminal", code, message), attempt: 1 },
+      }),
+    );
   if (action === undefined) return failed("action_unknown", `No order with the id ${actionId} is remembered.`);
   if (!isPersons(event) && fence < state.fence) {
     return failed("stale_fence", `The order has fence ${fence}; fence ${state.fence} was seen.`);
@@ -152,7 +157,7 @@ function onUndoOrdered(event: EventOf<"undo.ordered">, state: State): Decision<E
     say(about(event, { type: "undo.done", data: { actionId, says, tookMs: 0 } }));
   if (neverBegins(action) !== undefined) return done("It never started; there is nothing to take back.");
   if (action.undo === "done") return done("It was taken back already.");
-  return say(about(event, { type: "undo.started", data: { actionId } }));
+  return say(about(event, { type: "undo.started", data: { actionId, attempt: 1 } }));
 }
 
 function onUndoStarted(event: EventOf<"undo.started">, state: State): Decision<Effect> {

@@ -119,9 +119,11 @@ export class Handler {
       const says = `${titleOf(action)} is as it was before.`;
       return about(cause, { type: "undo.done", data: { actionId, says, tookMs }, key });
     }
-    const data = { actionId, failure: done.failure };
-    const type = done.failure.kind === "conflict" ? "undo.conflicted" : "undo.failed";
-    return about(cause, { type, data, key });
+    const { failure } = done;
+    if (failure.kind === "conflict") {
+      return about(cause, { type: "undo.conflicted", data: { actionId, failure, differs: [] }, key });
+    }
+    return about(cause, { type: "undo.failed", data: { actionId, failure, attempt: 1 }, key });
   }
 
   /** One effect at a time on a target, within the action's deadline, repeated while nothing has changed yet. */

@@ -80,6 +80,7 @@ export const AuditAcknowledged = defineEvent({
   says: "A person knows of the alarm and lets Omega act again, with a reason.",
   scope: "audit",
   saidBy: ["operator"],
+  personNeeds: "admin",
   schema: z.strictObject({
     alarmId: z.string().min(1).max(128),
     by: z.string().min(1).max(256),
@@ -93,6 +94,7 @@ export const AuditErased = defineEvent({
   says: "A person erased the content behind an entry of the audit log; its salted hash and every proof remain.",
   scope: "audit",
   saidBy: ["operator"],
+  personNeeds: "admin",
   schema: z.strictObject({
     origin: z.string().min(1).max(256),
     index: z.number().int().min(0),

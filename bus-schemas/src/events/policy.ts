@@ -70,6 +70,7 @@ export const AutonomySet = defineEvent({
   says: "A person sets how far Omega may go on its own with one action type on one service; from there it is earned and lost as ever.",
   scope: "policy",
   saidBy: ["operator"],
+  personNeeds: "admin",
   schema: z.strictObject({
     actionType: z.string().regex(/^[a-z0-9]+\.[a-z0-9-]+$/),
     service: z.string().min(1).max(256),

@@ -10,7 +10,7 @@ import { TileTree } from "@omega/tlog/tile-tree.ts";
 import { tileWidth } from "@omega/tlog/tiles.ts";
 import type { CommandContext } from "../commands/context.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
-import { printable } from "../terminal.ts";
+import { printable } from "@omega/shared/terminal.ts";
 
 /** Options that every audit command has. */
 export interface FolderOptions {

@@ -70,7 +70,7 @@ export class Auditor {
       this.counts.withheld += 1;
       return undefined;
     }
-    const opened = openEvent(body, entry.subject, this.#keyring);
+    const opened = openEvent(body, entry.subject, this.#keyring, entry.storedAt);
     if (!opened.ok) {
       this.#unvouched.set(entry.seq, { index, reason: `${opened.failure.code}: ${opened.failure.message}` });
       return undefined;

@@ -22,6 +22,8 @@ export class Causality {
   /** Incidents of which some content is not here. */
   readonly #partial = new Set<string>();
   readonly #courses = new Map<string, Course>();
+  /** Presses of the panic button, each an order to take back what its window held. */
+  readonly #presses = new Set<string>();
 
   /** An event whose content is not here may still be the cause of later ones, and of its incident not every step can be judged. */
   noteAbsent({ id, incidentid, type }: EntryAbout): void {
@@ -37,6 +39,7 @@ export class Causality {
     const { incidentid, causationid } = event;
     const missing = incidentid === undefined ? undefined : this.#missing(event, incidentid, causationid);
     this.#ids.add(event.id);
+    if (event.type === "control.panic-pressed") this.#presses.add(event.id);
     return missing === undefined ? undefined : `${event.type} ${event.id}: ${missing}`;
   }
 
@@ -48,12 +51,12 @@ export class Causality {
     }
     const course = this.#courses.get(incidentId);
     if (course === undefined) return `incident ${incidentId} was not opened before it`;
-    const missing = stepInto(course, event);
+    const missing = stepInto(course, event, this.#presses);
     return this.#partial.has(incidentId) ? undefined : missing;
   }
 }
 
-function stepInto(course: Course, event: OmegaEvent): string | undefined {
+function stepInto(course: Course, event: OmegaEvent, presses: ReadonlySet<string>): string | undefined {
   switch (event.type) {
     case "remediation.proposed":
       for (const { planHash } of event.data.options) course.proposed.add(planHash);
@@ -75,11 +78,11 @@ function stepInto(course: Course, event: OmegaEvent): string | undefined {
       course.ordered.set(event.data.actionId, event.data.planHash);
       return unless(course.authorised.has(event.data.planHash), "the plan was not authorised");
     default:
-      return stepOfAction(course, event);
+      return stepOfAction(course, event, presses);
   }
 }
 
-function stepOfAction(course: Course, event: OmegaEvent): string | undefined {
+function stepOfAction(course: Course, event: OmegaEvent, presses: ReadonlySet<string>): string | undefined {
   switch (event.type) {
     case "action.started": {
       const { actionId, planHash } = event.data;
@@ -92,8 +95,10 @@ function stepOfAction(course: Course, event: OmegaEvent): string | undefined {
       course.undoOrdered.add(event.data.actionId);
       return unless(course.ordered.has(event.data.actionId), "no such action was ordered");
     case "undo.started":
+      if (presses.has(event.causationid ?? "")) course.undoOrdered.add(event.data.actionId);
+      return unless(course.undoOrdered.has(event.data.actionId), "no undo was ordered, and no panic button pressed");
     case "undo.done":
-      return unless(course.undoOrdered.has(event.data.actionId), "no undo was ordered");
+      return unless(course.undoOrdered.has(event.data.actionId), "no undo was ordered, and no panic button pressed");
     case "verification.requested":
       course.toVerify.add(event.data.actionId);
       return undefined;

@@ -5,7 +5,7 @@ import { loadSigner } from "@omega/shared/signing.ts";
 import type { BusSession } from "../bus-session.ts";
 import { withBus, type CommandContext } from "../commands/context.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
-import { counted } from "../durations.ts";
+import { counted } from "@omega/shared/durations.ts";
 import { AuditFolder, type FolderOptions } from "./audit-folder.ts";
 
 export interface DeedOptions extends FolderOptions {

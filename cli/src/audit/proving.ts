@@ -4,8 +4,8 @@ import { parsePolicy, type Policy } from "@omega/tlog/policy.ts";
 import { formatProof, parseProof, proveEntry, verifyProof } from "@omega/tlog/proof.ts";
 import type { CommandContext } from "../commands/context.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
-import { counted } from "../durations.ts";
-import { printable } from "../terminal.ts";
+import { counted } from "@omega/shared/durations.ts";
+import { printable } from "@omega/shared/terminal.ts";
 import { AuditFolder, placesOf, type FolderOptions, type IndexedEntry } from "./audit-folder.ts";
 import { verifyAudit } from "./verify-audit.ts";
 

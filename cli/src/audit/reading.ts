@@ -4,10 +4,10 @@ import { Keyring } from "@omega/shared/signing.ts";
 import { hashLeaf } from "@omega/tlog/merkle.ts";
 import type { CommandContext } from "../commands/context.ts";
 import { findIncident } from "../commands/incidents.ts";
-import { incidentsIn } from "../incident-view.ts";
-import { printable, table } from "../terminal.ts";
+import { incidentsIn } from "@omega/shared/incident-view.ts";
+import { printable, table } from "@omega/shared/terminal.ts";
 import { AuditFolder, bodyOf, type FolderOptions, type IndexedEntry } from "./audit-folder.ts";
-import { reasoningOf, type LoggedEvent } from "./reasoning.ts";
+import { reasoningOf, type LoggedEvent } from "@omega/shared/audit/reasoning.ts";
 import { reasoningText } from "./reasoning-text.ts";
 
 export interface ListOptions extends FolderOptions {
@@ -60,7 +60,7 @@ async function rowOf({ index, bytes, entry }: IndexedEntry, folder: AuditFolder,
   const leaf = Buffer.from(hashLeaf(bytes)).toString("hex");
   const at = { index, seq: entry.seq, leaf };
   const body = await bodyOf(entry, folder.blobs);
-  const opened = typeof body === "string" ? undefined : openEvent(body, entry.subject, keyring);
+  const opened = typeof body === "string" ? undefined : openEvent(body, entry.subject, keyring, entry.storedAt);
   if (opened?.ok === true) {
     const { time, type, incidentid, id } = opened.value;
     return { ...at, time, type, incident: incidentid, id, content: entry.kind, vouched: true };
@@ -79,7 +79,7 @@ async function loggedEvents(folder: AuditFolder): Promise<LoggedEvent[]> {
   const seen = new Set<string>();
   for await (const { index, bytes, entry } of folder.entries()) {
     const body = await bodyOf(entry, folder.blobs);
-    const opened = typeof body === "string" ? undefined : openEvent(body, entry.subject, keyring);
+    const opened = typeof body === "string" ? undefined : openEvent(body, entry.subject, keyring, entry.storedAt);
     if (opened?.ok !== true || seen.has(opened.value.id)) continue;
     seen.add(opened.value.id);
     events.push({ index, leaf: Buffer.from(hashLeaf(bytes)).toString("hex"), event: opened.value });

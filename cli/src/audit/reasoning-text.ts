@@ -1,5 +1,5 @@
-import { printable, type Paint } from "../terminal.ts";
-import type { Chapter, Claim, Support } from "./reasoning.ts";
+import { printable, type Paint } from "@omega/shared/terminal.ts";
+import type { Chapter, Claim, Support } from "@omega/shared/audit/reasoning.ts";
 
 const evidenceShown = 4;
 const changesShown = 12;

@@ -4,8 +4,8 @@ import type { DataOf, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue
 import { definitionOf } from "@omega/bus-schemas/catalogue.ts";
 import { exampleOption } from "@omega/bus-schemas/events/example-option.ts";
 import { canonicalHash } from "@omega/shared/canonical-json.ts";
-import { plainPaint } from "../terminal.ts";
-import { reasoningOf, type Claim, type LoggedEvent } from "./reasoning.ts";
+import { plainPaint } from "@omega/shared/terminal.ts";
+import { reasoningOf, type Claim, type LoggedEvent } from "@omega/shared/audit/reasoning.ts";
 import { reasoningText } from "./reasoning-text.ts";
 
 const incidentid = "inc-20261124-1a2b3c";

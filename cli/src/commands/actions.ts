@@ -5,8 +5,8 @@ import { z } from "zod";
 import { CommandFailure, exitCode } from "../exit-code.ts";
 import { installation } from "../home.ts";
 import { jsonIn, runNode } from "../node-run.ts";
-import { printable, table } from "../terminal.ts";
-import { diffOf, targetName } from "../timeline.ts";
+import { printable, table } from "@omega/shared/terminal.ts";
+import { diffOf, targetName } from "@omega/shared/timeline.ts";
 import { commandContext, type CommandContext } from "./context.ts";
 
 interface PlanOptions {

@@ -5,9 +5,9 @@ import { sealEvent } from "@omega/shared/event-codec.ts";
 import { loadSigner } from "@omega/shared/signing.ts";
 import type { BusSession } from "../bus-session.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
-import { incidentsIn, pendingApproval } from "../incident-view.ts";
-import { printable } from "../terminal.ts";
-import { diffOf, targetName } from "../timeline.ts";
+import { incidentsIn, pendingApproval } from "@omega/shared/incident-view.ts";
+import { printable } from "@omega/shared/terminal.ts";
+import { diffOf, targetName } from "@omega/shared/timeline.ts";
 import { commandContext, withBus, type BusOptions, type CommandContext } from "./context.ts";
 import { findIncident } from "./incidents.ts";
 

@@ -9,7 +9,7 @@ import { loadSigner } from "@omega/shared/signing.ts";
 import type { BusSession, Recorded } from "../bus-session.ts";
 import { coordinatorPart, standardConfig } from "../coordinator-rules.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
-import { printable, table, type Tone } from "../terminal.ts";
+import { printable, table, type Tone } from "@omega/shared/terminal.ts";
 import { commandContext, withBus, type BusOptions, type CommandContext } from "./context.ts";
 
 interface ShowOptions extends BusOptions {

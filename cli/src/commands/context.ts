@@ -1,8 +1,8 @@
 import { systemClock, type Clock } from "@omega/shared/clock.ts";
 import { homeOf, type Home } from "../home.ts";
 import { BusSession, busUrl } from "../bus-session.ts";
-import { counted } from "../durations.ts";
-import { paintFor, printable, type Paint } from "../terminal.ts";
+import { counted } from "@omega/shared/durations.ts";
+import { paintFor, printable, type Paint } from "@omega/shared/terminal.ts";
 
 /** What every command works with: the person's terminal, folder and bus. */
 export interface CommandContext {

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { CommandFailure, exitCode } from "../exit-code.ts";
 import { installation } from "../home.ts";
 import { jsonIn, runNode } from "../node-run.ts";
-import { printable, table } from "../terminal.ts";
+import { printable, table } from "@omega/shared/terminal.ts";
 import { commandContext, type CommandContext } from "./context.ts";
 
 interface DiagnoseOptions {

@@ -1,11 +1,11 @@
 import { InvalidArgumentError, type Command } from "commander";
 import type { BusSession } from "../bus-session.ts";
-import { duration } from "../durations.ts";
+import { duration } from "@omega/shared/durations.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
-import { fold, incidentsIn, type IncidentView } from "../incident-view.ts";
+import { fold, incidentsIn, type IncidentView } from "@omega/shared/incident-view.ts";
 import { Onsets } from "../onsets.ts";
-import { printable, table, type Tone } from "../terminal.ts";
-import { placeOf, timelineOf } from "../timeline.ts";
+import { printable, table, type Tone } from "@omega/shared/terminal.ts";
+import { placeOf, timelineOf } from "@omega/shared/timeline.ts";
 import { commandContext, withBus, type BusOptions, type CommandContext } from "./context.ts";
 
 interface ListOptions extends BusOptions {

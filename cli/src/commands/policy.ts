@@ -6,7 +6,7 @@ import { judge, mayApprove, type PolicyVerdict } from "@omega/shared/policy/judg
 import { readPolicyFolder, type PolicySet } from "@omega/shared/policy/policy-set.ts";
 import { questionSchema, timeOfDay, type Question } from "@omega/shared/policy/question.ts";
 import { coordinatorPart, standardConfig, standardPolicies, type CoordinatorPart } from "../coordinator-rules.ts";
-import { counted } from "../durations.ts";
+import { counted } from "@omega/shared/durations.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
 import { commandContext, type CommandContext } from "./context.ts";
 

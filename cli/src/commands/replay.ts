@@ -4,11 +4,11 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { z } from "zod";
 import { busUrl } from "../bus-session.ts";
-import { counted } from "../durations.ts";
+import { counted } from "@omega/shared/durations.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
 import { installation } from "../home.ts";
 import { jsonIn, runNode } from "../node-run.ts";
-import { printable } from "../terminal.ts";
+import { printable } from "@omega/shared/terminal.ts";
 import { commandContext, type BusOptions, type CommandContext } from "./context.ts";
 import { exportLines } from "./events.ts";
 

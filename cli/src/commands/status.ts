@@ -2,12 +2,12 @@ import type { Command } from "commander";
 import type { EventOf } from "@omega/bus-schemas/catalogue.ts";
 import { standingAlarms } from "../audit/deeds.ts";
 import type { BusSession } from "../bus-session.ts";
-import { counted, duration } from "../durations.ts";
+import { counted, duration } from "@omega/shared/durations.ts";
 import { exitCode } from "../exit-code.ts";
-import { incidentsIn } from "../incident-view.ts";
+import { incidentsIn } from "@omega/shared/incident-view.ts";
 import { agentNames } from "../machine.ts";
 import { isAlive, readRunRecord } from "../run-record.ts";
-import { printable, table, type Tone } from "../terminal.ts";
+import { printable, table, type Tone } from "@omega/shared/terminal.ts";
 import { commandContext, withBus, type BusOptions, type CommandContext } from "./context.ts";
 
 export function addStatus(program: Command): void {

@@ -3,7 +3,8 @@ import { InvalidArgumentError, type Command } from "commander";
 import { exitCode } from "../exit-code.ts";
 import { installation } from "../home.ts";
 import { Machine, type ProcessRow } from "../machine.ts";
-import { table, type Paint, type Tone } from "../terminal.ts";
+import { table, type Paint, type Tone } from "@omega/shared/terminal.ts";
+import { signInLink } from "./console.ts";
 import { commandContext, type CommandContext } from "./context.ts";
 
 interface UpOptions {
@@ -11,17 +12,22 @@ interface UpOptions {
   readonly config: string;
   readonly kubeconfig?: string;
   readonly otlpPort?: number;
+  /** False by `--no-console`. */
+  readonly console: boolean;
+  readonly consolePort: number;
   readonly json?: boolean;
 }
 
 export function addUp(program: Command): void {
   program
     .command("up")
-    .description("start all of Omega on this machine: the bus and the four agents")
+    .description("start all of Omega on this machine: the bus, the four agents and the console")
     .option("--port <port>", "port of the bus; 0 takes a free one", portOf, 4222)
     .option("--config <folder>", "folder of the agents' config files", join(installation, "infra", "config"))
     .option("--kubeconfig <file>", "the cluster that Surgeon works on (OMEGA_KUBECONFIG)")
     .option("--otlp-port <port>", "where Scout takes OpenTelemetry data over HTTP (OMEGA_OTLP_PORT)", portOf)
+    .option("--console-port <port>", "where the console listens; 0 takes a free one", portOf, 4330)
+    .option("--no-console", "without the console")
     .option("--json", "print one line of JSON when it is up, and nothing else on standard output")
     .addHelpText(
       "after",
@@ -45,15 +51,19 @@ async function up(context: CommandContext, options: UpOptions): Promise<number> 
         ...(options.kubeconfig === undefined ? {} : { OMEGA_KUBECONFIG: resolve(options.kubeconfig) }),
         ...(options.otlpPort === undefined ? {} : { OMEGA_OTLP_PORT: String(options.otlpPort) }),
       },
+      ...(options.console ? { consolePort: options.consolePort } : {}),
       clock,
       tell,
     },
     interrupted,
   );
-  if (quiet) say(JSON.stringify({ url: machine.url, home: home.folder, processes: machine.rows() }));
+  const link = (await machine.startConsole()) === undefined ? undefined : await signInLink(home, "admin");
+  if (quiet) say(JSON.stringify({ url: machine.url, home: home.folder, processes: machine.rows(), console: link }));
   else {
     for (const line of processTable(machine.rows(), paint)) say(line);
     say(`\nOmega is up. Bus ${machine.url}, state and logs in ${home.folder}.`);
+    if (link !== undefined) say(`Console, for one sign-in: ${paint("note", link)}`);
+    else if (options.console) note(paint("warn", `The console did not come up; see ${join(home.logs, "console.log")}`));
     say(paint("dim", "omega incidents watch   shows what happens; Ctrl-C stops all of it in order."));
   }
   await new Promise<void>((resolveWait) => {

@@ -5,14 +5,14 @@ import { paymentsVoucherBooks as fault } from "@omega/demo-faults/payments-vouch
 import { tokenFor } from "@omega/bus-schemas/subjects.ts";
 import type { CommandContext } from "../commands/context.ts";
 import { recordTo } from "../commands/replay.ts";
-import { duration } from "../durations.ts";
+import { duration } from "@omega/shared/durations.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
 import { homeAt, installation, makeHome, type Home } from "../home.ts";
-import type { IncidentView } from "../incident-view.ts";
+import type { IncidentView } from "@omega/shared/incident-view.ts";
 import { clearLeftovers } from "../leftovers.ts";
 import { Machine } from "../machine.ts";
 import { Onsets } from "../onsets.ts";
-import { timelineOf } from "../timeline.ts";
+import { timelineOf } from "@omega/shared/timeline.ts";
 import { freePort } from "./free-port.ts";
 import { IncidentWatch } from "./incident-watch.ts";
 import { ResidentMemory } from "./resident-memory.ts";

@@ -1,7 +1,7 @@
 import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Clock } from "@omega/shared/clock.ts";
 import type { BusSession } from "../bus-session.ts";
-import { fold, type IncidentView } from "../incident-view.ts";
+import { fold, type IncidentView } from "@omega/shared/incident-view.ts";
 
 const pollMs = 50;
 

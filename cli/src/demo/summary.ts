@@ -1,6 +1,6 @@
 import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
-import { duration } from "../durations.ts";
-import { printable, table, type Paint, type Tone } from "../terminal.ts";
+import { duration } from "@omega/shared/durations.ts";
+import { printable, table, type Paint, type Tone } from "@omega/shared/terminal.ts";
 
 /** One incident of the demo, by its own events. */
 export interface IncidentSummary {

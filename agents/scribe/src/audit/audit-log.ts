@@ -128,7 +128,7 @@ async function lookBack(
   const noting = async function* (messages: AsyncIterable<StoredMessage>): AsyncGenerator<StoredMessage> {
     for await (const message of messages) {
       if (message.subject === alarmSubject) {
-        const alarm = openEvent(message.body, message.subject, keyring);
+        const alarm = openEvent(message.body, message.subject, keyring, message.storedAt);
         if (alarm.ok) alarms.known(alarm.value.id);
       }
       yield message;

@@ -129,7 +129,7 @@ export class Sequencer {
   /** Only what a trusted Coordinator said is an intent; anybody may publish bytes on a subject. */
   #noteIntent(message: StoredMessage): void {
     if (!message.subject.endsWith(authorisedSuffix)) return;
-    const opened = openEvent(message.body, message.subject, this.#parts.keyring);
+    const opened = openEvent(message.body, message.subject, this.#parts.keyring, message.storedAt);
     if (!opened.ok || opened.value.type !== "remediation.authorized") return;
     const { incidentid = "", data } = opened.value;
     this.#intents = [...this.#intents, { incidentId: incidentid, planHash: data.planHash }].slice(-intentsMax);

@@ -52,6 +52,8 @@ function happened(event: IncidentEvent): string {
       return says(event.data.rootCause);
     case "memory.forgotten":
       return `Taken out of memory by ${says(event.data.by)}: ${says(event.data.reason)}`;
+    case "trace.recorded":
+      return `Kept the trace ${code(event.data.traceId)}, ${count(event.data.spans.length, "span")}.`;
     case "remediation.requested": {
       const { service, kind, location } = event.data.cause;
       return `Repairs asked for: ${kind} fault of ${code(service)}${location === undefined ? "" : ` at ${code(placeOf(location) ?? "")}`}.`;

@@ -1,6 +1,6 @@
 import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Candidate, Change, Evidence, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
-import { canonicalHash } from "@omega/shared/canonical-json.ts";
+import { canonicalHash } from "../canonical-json.ts";
 import { duration, percent } from "../durations.ts";
 import { placeOf, targetName } from "../timeline.ts";
 

@@ -1,6 +1,5 @@
 import type { DataOf, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Location, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
-import type { Recorded } from "./bus-session.ts";
 
 /** An incident as the stream tells it, for tables and JSON. */
 export interface IncidentView {
@@ -21,7 +20,7 @@ export interface IncidentView {
 }
 
 /** Incidents by id, in the order in which they opened. */
-export function incidentsIn(events: Iterable<Recorded>): Map<string, IncidentView> {
+export function incidentsIn(events: Iterable<{ readonly event: OmegaEvent }>): Map<string, IncidentView> {
   const incidents = new Map<string, IncidentView>();
   for (const { event } of events) fold(incidents, event);
   return incidents;
@@ -36,12 +35,14 @@ export function fold(incidents: Map<string, IncidentView>, event: OmegaEvent): v
   incidents.set(id, { ...incident, events: [...incident.events, event], ...changesBy(event, incident) });
 }
 
-function opened(id: string, { data }: EventOf<"incident.opened">): IncidentView {
+/** A new incident, without events. */
+export function opened(id: string, { data }: EventOf<"incident.opened">): IncidentView {
   const { title, severity, onset, signal } = data;
   return { id, title, severity, onset: Date.parse(onset), status: "open", service: signal.service, events: [] };
 }
 
-function changesBy(event: OmegaEvent, { status }: IncidentView): Partial<IncidentView> {
+/** What an event of the incident changes in what is said of it, but for its list of events. */
+export function changesBy(event: OmegaEvent, { status }: Pick<IncidentView, "status">): Partial<IncidentView> {
   switch (event.type) {
     case "diagnosis.reached":
       return diagnosed(event.data);
@@ -87,7 +88,7 @@ function diagnosed({ verdict, candidates, says }: DataOf<"diagnosis.reached">): 
 
 /** The approval that an incident waits for, with the option that it is about; nothing once it is decided or ordered. */
 export function pendingApproval(
-  incident: IncidentView,
+  incident: Pick<IncidentView, "events" | "status">,
 ): { request: EventOf<"approval.requested">; option: RepairOption | undefined } | undefined {
   const request = incident.events.findLast((event) => event.type === "approval.requested");
   if (request === undefined) return undefined;

@@ -1,10 +1,10 @@
 import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
-import type { Location, MemoryMatch, RepairOption, Target } from "@omega/bus-schemas/vocabulary.ts";
+import type { Drift, Location, MemoryMatch, RepairOption, Target } from "@omega/bus-schemas/vocabulary.ts";
 import { counted, duration, percent } from "./durations.ts";
 import { printable, type Paint, type Tone } from "./terminal.ts";
 
 /** One line of an event's telling. */
-interface Told {
+export interface Told {
   readonly tone: Tone;
   readonly text: string;
 }
@@ -28,13 +28,15 @@ export function timelineOf(event: OmegaEvent, onsetMs: number, paint: Paint): st
   ];
 }
 
-function tell(event: OmegaEvent): Told[] {
+/** An event in words: one sentence with its numbers, then the details; empty for events that only machines need. */
+export function tell(event: OmegaEvent): Told[] {
   return (
     tellSignal(event) ??
     tellReasoning(event) ??
     tellPlan(event) ??
     tellAction(event) ??
     tellEnd(event) ??
+    tellPanic(event) ??
     tellControl(event) ??
     []
   );
@@ -190,7 +192,11 @@ function tellAction(event: OmegaEvent): Told[] | undefined {
     case "undo.failed":
     case "undo.conflicted": {
       const { code, message } = event.data.failure;
-      return [{ tone: "bad", text: `${event.type.replace(".", " ")}: ${printable(message)} [${code}]` }];
+      const drifts = event.type === "undo.conflicted" ? event.data.differs : [];
+      return [
+        { tone: "bad", text: `${event.type.replace(".", " ")}: ${printable(message)} [${code}]` },
+        ...drifts.flatMap(driftLines),
+      ];
     }
     case "undo.ordered":
       return [{ tone: "warn", text: `Take it back: ${event.data.reason}` }];
@@ -248,7 +254,18 @@ function tellEnd(event: OmegaEvent): Told[] | undefined {
   return undefined;
 }
 
-function tellControl(event: OmegaEvent): Told[] | undefined {
+/** Both states of a field that somebody else has changed, and who that was. */
+export function driftLines({ object, path, expected, found, changedBy, changedAt }: Drift): Told[] {
+  const by = changedBy === undefined ? "" : `, changed by ${printable(changedBy, 80)}`;
+  const at = changedAt === undefined ? "" : ` at ${changedAt}`;
+  return [
+    dim(`${printable(object, 120)} ${printable(path, 160)}${by}${at}`),
+    { tone: "bad", text: `- as Omega left it: ${expected === undefined ? "absent" : valueText(expected)}` },
+    { tone: "good", text: `+ as it is now: ${found === undefined ? "absent" : valueText(found)}` },
+  ];
+}
+
+function tellPanic(event: OmegaEvent): Told[] | undefined {
   switch (event.type) {
     case "control.panic-pressed":
       return [
@@ -257,8 +274,31 @@ function tellControl(event: OmegaEvent): Told[] | undefined {
           text: `PANIC by ${printable(event.data.by, 80)}: freeze, and take back the last ${duration(event.data.windowMs)}`,
         },
       ];
-    case "control.frozen":
-      return [{ tone: "bad", text: `${printable(event.data.instance, 80)} is frozen` }];
+    case "control.frozen": {
+      const { instance, inFlight } = event.data;
+      const open = inFlight.length === 0 ? "" : `; ${counted(inFlight.length, "call")} not answered yet`;
+      return [{ tone: "bad", text: `${printable(instance, 80)} is frozen${open}` }];
+    }
+    case "control.panic-reported": {
+      const { undone, conflicted, gone, irreversible, failed } = event.data;
+      const rest = { conflicted, gone, irreversible, failed };
+      const words = Object.entries(rest).flatMap(([name, count]) => (count === 0 ? [] : [`${count} ${name}`]));
+      const tone = words.length === 0 ? "good" : "bad";
+      return [{ tone, text: `Panic: ${[`${undone} taken back`, ...words].join(", ")}` }];
+    }
+    case "control.refused": {
+      const { subject, failure } = event.data;
+      return [{ tone: "bad", text: `Refused on ${printable(subject, 80)}: ${printable(failure.message)}` }];
+    }
+    case "control.resumed":
+      return [{ tone: "good", text: `Resumed by ${printable(event.data.by, 80)}: ${printable(event.data.reason)}` }];
+    default:
+      return undefined;
+  }
+}
+
+function tellControl(event: OmegaEvent): Told[] | undefined {
+  switch (event.type) {
     case "policy.refused": {
       const { mistakes } = event.data;
       const [first] = mistakes;
@@ -279,8 +319,6 @@ function tellControl(event: OmegaEvent): Told[] | undefined {
         },
       ];
     }
-    case "control.resumed":
-      return [{ tone: "good", text: `Resumed by ${printable(event.data.by, 80)}: ${printable(event.data.reason)}` }];
     case "agent.faulted":
       return [
         {

@@ -1,0 +1,250 @@
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { Frame, IncidentDetail } from "../../../src/wire.ts";
+import { read } from "../api.ts";
+import { Chain } from "../parts/chain.tsx";
+import { Chart } from "../parts/chart.tsx";
+import { EventSheet } from "../parts/event-sheet.tsx";
+import { Options } from "../parts/options.tsx";
+import { Card, Empty, Pill, Status } from "../parts/pieces.tsx";
+import { Timeline } from "../parts/timeline.tsx";
+import { Source, Waterfall } from "../parts/waterfall.tsx";
+import { frames, serverTime } from "../store.ts";
+import { age, counted, dateTime, share } from "../words.ts";
+
+/** New events of an incident come in bursts; its detail is read again once they have settled for so long. */
+const gatherMs = 150;
+
+interface Followed {
+  readonly detail: IncidentDetail | undefined;
+  /** Every event that people are told of, up to this moment. */
+  readonly shown: readonly Frame[];
+  readonly trouble: string;
+}
+
+/** The incident as it stands: what was loaded, and what the feed brought since. */
+function useIncident(id: string): Followed {
+  const [detail, setDetail] = useState<IncidentDetail>();
+  const [past, setPast] = useState<readonly Frame[]>([]);
+  const [trouble, setTrouble] = useState("");
+  const path = `/api/incidents/${encodeURIComponent(id)}`;
+  const pastSeq = past.at(-1)?.seq ?? 0;
+  const fresh = frames.value.filter(({ incidentId, seq }) => incidentId === id && seq > pastSeq);
+  const newest = fresh.at(-1)?.seq ?? 0;
+  useEffect(() => {
+    void read<Frame[]>(`${path}/timeline`).then((answer) => {
+      if (answer.ok) setPast(answer.value);
+      else setTrouble(answer.says);
+    });
+  }, [id]);
+  useEffect(() => {
+    const timer = setTimeout(
+      () => {
+        void read<IncidentDetail>(path).then((answer) => {
+          if (answer.ok) setDetail(answer.value);
+          else setTrouble(answer.says);
+        });
+      },
+      newest === 0 ? 0 : gatherMs,
+    );
+    return () => clearTimeout(timer);
+  }, [id, newest]);
+  useEffect(() => {
+    // What the page keeps of passing events is bounded; an incident keeps its own before they pass out of it.
+    if (fresh.length > 100) setPast([...past, ...fresh]);
+  }, [fresh.length]);
+  return { detail, trouble, shown: [...past, ...fresh].filter((frame) => frame.told.length > 0) };
+}
+
+export function IncidentPage({ id }: { id: string }): JSX.Element {
+  const { detail, shown, trouble } = useIncident(id);
+  const [chosen, setChosen] = useState<number>();
+  if (detail === undefined)
+    return (
+      <div class="page-head">
+        <h1>{trouble === "" ? "Reading the incident …" : "This incident is not here"}</h1>
+        <p class="line">{trouble}</p>
+      </div>
+    );
+  return (
+    <>
+      <Head detail={detail} />
+      <div class="columns">
+        <div class="stack">
+          <Options detail={detail} />
+          <Card
+            title="Timeline"
+            aside={<span class="quiet">{counted(shown.length, "event")}, times from the onset</span>}
+          >
+            <Timeline frames={shown} zero={detail.card.onset} chosen={chosen} onChoose={setChosen} />
+          </Card>
+          <Trace detail={detail} />
+          <Card title="Reasoning" padded>
+            <Chain chapters={detail.reasoning} onOpen={setChosen} />
+          </Card>
+          {detail.postmortem === undefined ? undefined : (
+            <Card title="Post-mortem">
+              <pre class="block" tabIndex={0}>
+                {detail.postmortem}
+              </pre>
+            </Card>
+          )}
+        </div>
+        <div class="stack">
+          <Cause detail={detail} />
+          <Charts detail={detail} />
+          <Similar detail={detail} />
+        </div>
+      </div>
+      {chosen === undefined ? undefined : <EventSheet seq={chosen} onClose={() => setChosen(undefined)} />}
+    </>
+  );
+}
+
+function Head({ detail: { card } }: { detail: IncidentDetail }): JSX.Element {
+  return (
+    <div class="page-head">
+      <p class="line">
+        <a class="link" href="/">
+          Now
+        </a>
+        <code>{card.id}</code>
+      </p>
+      <h1>{card.title}</h1>
+      <p class="line">
+        <Status card={card} />
+        <Pill tone={card.severity === "critical" ? "bad" : "warn"}>{card.severity}</Pill>
+        <span>onset {dateTime(card.onset)}</span>
+        <span>
+          {card.resolveMs === undefined
+            ? `${age(serverTime.value - card.onset)} so far`
+            : `over after ${age(card.resolveMs)}`}
+        </span>
+        {card.doing === undefined ? undefined : <span class="strong">{card.doing}</span>}
+      </p>
+    </div>
+  );
+}
+
+function Cause({ detail: { diagnosis, card } }: { detail: IncidentDetail }): JSX.Element {
+  if (diagnosis === undefined)
+    return (
+      <Card title="Cause" rank="early">
+        <Empty
+          says={card.status === "open" ? "Scout is looking." : "No diagnosis was made."}
+          next="Its ranking stands here once it is on the stream, with the evidence for each."
+        />
+      </Card>
+    );
+  return (
+    <Card
+      title="Cause"
+      rank="early"
+      aside={<Pill>{diagnosis.model === undefined ? "without a model" : diagnosis.model}</Pill>}
+      padded
+    >
+      <div class="gauges">
+        <p class="strong">{diagnosis.says}</p>
+        {diagnosis.candidates.slice(0, 4).map((candidate) => (
+          <div class="gauge">
+            <div class="row">
+              <span>
+                {candidate.rank}. {candidate.kind} in {candidate.service}{" "}
+                {candidate.location?.file === undefined ? undefined : (
+                  <code>
+                    {candidate.location.file}:{candidate.location.lineStart}
+                  </code>
+                )}
+              </span>
+              <span class="quiet tabular">{share(candidate.confidence)}</span>
+            </div>
+            <div
+              class="meter"
+              role="meter"
+              aria-label={`confidence in ${candidate.service}`}
+              aria-valuenow={Math.round(candidate.confidence * 100)}
+              aria-valuemin={0}
+              aria-valuemax={100}
+            >
+              <i style={{ width: `${candidate.confidence * 100}%` }} />
+            </div>
+          </div>
+        ))}
+        <p class="quiet">
+          Felt by {diagnosis.services.join(", ") || "nobody yet"}; {share(diagnosis.trafficShare)} of the traffic.
+        </p>
+      </div>
+    </Card>
+  );
+}
+
+function Trace({ detail: { trace, source, diagnosis } }: { detail: IncidentDetail }): JSX.Element {
+  return (
+    <Card title="Trace" aside={trace === undefined ? undefined : <code>{trace.traceId}</code>}>
+      {trace === undefined ? (
+        <Empty
+          says="No trace was kept with this incident."
+          next={
+            diagnosis === undefined || diagnosis.traceIds.length === 0
+              ? "The diagnosis names none yet."
+              : `The diagnosis looked at ${diagnosis.traceIds.join(", ")}; your tracing store may still hold it.`
+          }
+        />
+      ) : (
+        <Waterfall trace={trace} />
+      )}
+      {source === undefined ? undefined : (
+        <>
+          <p class="foot small quiet">
+            <code>
+              {source.file}:{source.line}
+            </code>
+          </p>
+          <Source source={source} />
+        </>
+      )}
+    </Card>
+  );
+}
+
+function Charts({ detail: { metrics, marks, card } }: { detail: IncidentDetail }): JSX.Element {
+  return (
+    <Card title="Around the onset" padded>
+      <div class="gauges">
+        {metrics.length === 0 ? <p class="quiet">Nothing was measured yet.</p> : undefined}
+        {metrics.slice(0, 6).map((series) => (
+          <Chart key={series.name} series={series} marks={marks} zero={card.onset} />
+        ))}
+        {marks.length < 2 ? undefined : <p class="quiet small">Lines: the onset, and each action where it started.</p>}
+      </div>
+    </Card>
+  );
+}
+
+function Similar({ detail: { recalled } }: { detail: IncidentDetail }): JSX.Element {
+  const none = recalled === undefined ? "Memory has not answered yet." : recalled.says;
+  return (
+    <Card title="Similar incidents" aside={<span class="quiet">{recalled?.matches.length ?? ""}</span>}>
+      {recalled === undefined || recalled.matches.length === 0 ? <Empty says={none} /> : undefined}
+      <ul class="rows">
+        {recalled?.matches.map((match) => (
+          <li key={match.incidentId}>
+            <a href={`/incident/${encodeURIComponent(match.incidentId)}`}>
+              <span class="top">
+                <span class="name">{match.incidentId}</span>
+                <span class="push">
+                  <Pill tone="note">{share(match.similarity)} alike</Pill>
+                </span>
+              </span>
+              <span class="quiet">{match.rootCause}</span>
+              <span class="quiet small">
+                {match.fixes.map(({ actionType, outcome }) => `${actionType}: ${outcome}`).join(", ")}
+                {match.resolveMs === undefined ? "" : `, over after ${age(match.resolveMs)}`}
+              </span>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
