@@ -45,9 +45,11 @@ test("every type of the catalogue is told or deliberately silent", () => {
     "action.ordered",
     "agent.started",
     "audit.checkpointed",
+    "model.consulted",
     "policy.loaded",
     "remediation.requested",
     "rules.loaded",
+    "trace.recorded",
     "undo.started",
   ];
   const untold = catalogue.map(({ type }) => type as OmegaEvent["type"]).filter((type) => told(sample(type)) === "");

@@ -33,6 +33,7 @@ export function tell(event: OmegaEvent): Told[] {
   return (
     tellSignal(event) ??
     tellReasoning(event) ??
+    tellKnowledge(event) ??
     tellPlan(event) ??
     tellAction(event) ??
     tellEnd(event) ??
@@ -86,6 +87,17 @@ function tellReasoning(event: OmegaEvent): Told[] | undefined {
         ].join(", "),
       ),
     ];
+  }
+  return undefined;
+}
+
+/** What is known beside the telemetry: memory, documentation, and a model's opinion. */
+function tellKnowledge(event: OmegaEvent): Told[] | undefined {
+  if (event.type === "documentation.cited") return [dim(`documentation: ${printable(event.data.says)}`)];
+  if (event.type === "diagnosis.reviewed") return [dim(`second opinion: ${printable(event.data.says)}`)];
+  if (event.type === "memory.forgotten") {
+    const { by, reason } = event.data;
+    return [{ tone: "warn", text: `Taken out of memory by ${printable(by, 60)}: ${printable(reason)}` }];
   }
   if (event.type === "memory.recalled") {
     const { matches, says } = event.data;
