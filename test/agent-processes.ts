@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Draft, EventOf, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { definitionOf } from "@omega/bus-schemas/catalogue.ts";
 import type { Role } from "@omega/bus-schemas/define-event.ts";
+import { agentEnvironment, agentNodeFlags } from "@omega/shared/agent-launch.ts";
 import type { Bus } from "@omega/shared/bus.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 import { openEvent, sealEvent } from "@omega/shared/event-codec.ts";
@@ -26,9 +27,9 @@ export function startAgent(
   environment: Record<string, string>,
   args: string[] = [],
 ): AgentProcess {
-  const child = spawn(process.execPath, [`agents/${role}/src/main.ts`, ...args], {
+  const child = spawn(process.execPath, [...agentNodeFlags, `agents/${role}/src/main.ts`, ...args], {
     cwd: root,
-    env: { ...process.env, ...environment },
+    env: { ...process.env, ...agentEnvironment, ...environment },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let log = "";

@@ -1,3 +1,4 @@
+import type { Role } from "./define-event.ts";
 import { subjects } from "./subjects.ts";
 
 const second = 1_000_000_000;
@@ -35,3 +36,16 @@ export const leaseBucket = {
   maxBytes: 1 * mebibyte,
   replicas: 1,
 } as const;
+
+/**
+ * The durable of each agent, made by whoever installs the bus: an agent has no right to make or delete one. `concurrency` 1 gives
+ * strict stream order, which a decider that is replayed needs.
+ */
+export const workQueues = {
+  // Recovery takes seconds to judge; another incident's diagnosis must not wait for it.
+  scout: { durable: "scout-work", ackWaitMs: 10_000, concurrency: 16 },
+  coordinator: { durable: "coordinator-work", ackWaitMs: 3000, concurrency: 1 },
+  surgeon: { durable: "surgeon-work", ackWaitMs: 5000, concurrency: 32 },
+  // Strict order: an incident is remembered before the next one asks.
+  scribe: { durable: "scribe-work", ackWaitMs: 10_000, concurrency: 1 },
+} as const satisfies Partial<Record<Role, { durable: string; ackWaitMs: number; concurrency: number }>>;

@@ -1,4 +1,5 @@
 import { definitionOf } from "./catalogue.ts";
+import type { EventDefinition, Role } from "./define-event.ts";
 
 /** Everything Omega says is under this root; the stream OMEGA takes `omega.>`. */
 const root = "omega";
@@ -59,6 +60,27 @@ export function subjectFor(event: Addressed): string {
       return `${root}.policy.${noun}.${verb}`;
     case "agent":
       return `${root}.agent.${tokenFor(textField(event, "agent"))}.${verb}`;
+  }
+}
+
+/**
+ * The subjects on which `role` may say events of this type, as a pattern for the server's permissions. A process says `agent.*` of itself
+ * only; everything else depends on incident or service, which a pattern leaves open.
+ */
+export function sayingPattern(event: Pick<EventDefinition, "type" | "scope">, role: Role): string {
+  const [noun = "", verb = ""] = event.type.split(".");
+  switch (event.scope) {
+    case "incident":
+      return `${root}.incident.*.${noun}.${verb}`;
+    case "signal":
+      return `${root}.signal.*.${verb}`;
+    case "control":
+    case "audit":
+      return `${root}.${event.scope}.${verb}`;
+    case "policy":
+      return `${root}.policy.${noun}.${verb}`;
+    case "agent":
+      return `${root}.agent.${tokenFor(role)}.${verb}`;
   }
 }
 

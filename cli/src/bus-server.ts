@@ -12,40 +12,46 @@ import { installation, type Home } from "./home.ts";
 const backoffFirstMs = 250;
 const backoffMaxMs = 10_000;
 
+export interface BusServerOptions {
+  readonly home: Home;
+  readonly port: number;
+  /** Further lines of nats-server's own configuration: who may connect, and what they may do. */
+  readonly config: string;
+  readonly clock: Clock;
+  readonly onChange: (what: string) => void;
+}
+
 /** The embedded nats-server, started again at the same port should it die: agents reconnect by themselves and lose nothing. */
 export class BusServer {
   readonly url: string;
   readonly program: NatsServerProgram;
   readonly #storeDir: string;
+  readonly #config: string;
   readonly #clock: Clock;
   readonly #onChange: (what: string) => void;
   readonly #stopping = new AbortController();
   #server: RunningNatsServer;
   #kept: Promise<void>;
 
-  private constructor(server: RunningNatsServer, storeDir: string, clock: Clock, onChange: (what: string) => void) {
+  private constructor(server: RunningNatsServer, options: BusServerOptions) {
     this.#server = server;
     this.url = server.url;
     this.program = server.program;
-    this.#storeDir = storeDir;
-    this.#clock = clock;
-    this.#onChange = onChange;
+    this.#storeDir = options.home.natsStore;
+    this.#config = options.config;
+    this.#clock = options.clock;
+    this.#onChange = options.onChange;
     this.#kept = this.#keep();
   }
 
   /** Port 0 takes a free one. Throws a CommandFailure for a busy port, a missing program, a store that the server refuses. */
-  static async start(options: {
-    home: Home;
-    port: number;
-    clock: Clock;
-    onChange: (what: string) => void;
-  }): Promise<BusServer> {
-    const { home, port, clock, onChange } = options;
+  static async start(options: BusServerOptions): Promise<BusServer> {
+    const { home, port, config } = options;
     const program = findNatsServer(process.env, installation);
     if (!program.ok) throw new CommandFailure(exitCode.unavailable, program.message);
     try {
-      const server = await startNatsServer({ storeDir: home.natsStore, port, program: program.value });
-      return new BusServer(server, home.natsStore, clock, onChange);
+      const server = await startNatsServer({ storeDir: home.natsStore, port, config, program: program.value });
+      return new BusServer(server, options);
     } catch (error) {
       throw new CommandFailure(exitCode.unavailable, reasonOf(error));
     }
@@ -70,7 +76,12 @@ export class BusServer {
       await this.#clock.sleep(pauseMs, this.#stopping.signal);
       if (this.#stopping.signal.aborted) return;
       try {
-        this.#server = await startNatsServer({ storeDir: this.#storeDir, port, program: this.program });
+        this.#server = await startNatsServer({
+          storeDir: this.#storeDir,
+          port,
+          config: this.#config,
+          program: this.program,
+        });
         pauseMs = backoffFirstMs;
         this.#onChange(`runs as process ${this.#server.pid}`);
         await this.#server.exited;

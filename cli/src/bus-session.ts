@@ -1,5 +1,6 @@
 import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { StoredMessage } from "@omega/shared/bus.ts";
+import { busIdentity } from "@omega/shared/bus-identity.ts";
 import { openEvent } from "@omega/shared/event-codec.ts";
 import { NatsBus } from "@omega/shared/nats-bus.ts";
 import { Keyring } from "@omega/shared/signing.ts";
@@ -39,7 +40,11 @@ export class BusSession {
   }
 
   static async open(home: Home, url: string): Promise<BusSession> {
-    const bus = await NatsBus.connect({ servers: [url], name: "omega-cli" });
+    const bus = await NatsBus.connect({
+      servers: [url],
+      name: "omega-cli",
+      identity: busIdentity(home.keys, "operator"),
+    });
     if (!bus.ok) {
       throw new CommandFailure(exitCode.unavailable, `${bus.failure.message}\nIs it running? Start it with: omega up`);
     }

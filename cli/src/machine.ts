@@ -1,6 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { busUsers } from "@omega/bus-schemas/access.ts";
+import { agentEnvironment, agentNodeFlags } from "@omega/shared/agent-launch.ts";
+import { busIdentity, makeBusIdentity } from "@omega/shared/bus-identity.ts";
 import type { Clock } from "@omega/shared/clock.ts";
 import { timeText } from "@omega/shared/clock.ts";
+import { authorizationConfig } from "@omega/shared/nats-authorization.ts";
 import { installBus } from "@omega/shared/nats-bus.ts";
 import { loadSigner } from "@omega/shared/signing.ts";
 import { BusServer } from "./bus-server.ts";
@@ -13,16 +18,6 @@ import { SupervisedProcess } from "./supervised-process.ts";
 
 /** The agents, in the order in which they stop: first no new signals, then no new orders, then no effects, and the writer last. */
 export const agentNames = ["scout", "coordinator", "surgeon", "scribe"] as const;
-
-/**
- * A small young generation and one malloc arena keep an agent tens of megabytes smaller and cost it nothing; compiled code and stripped
- * types are kept between starts, which spares loading the type stripper.
- */
-const memoryFlags = ["--max-semi-space-size=2"];
-const memoryEnvironment = {
-  MALLOC_ARENA_MAX: "1",
-  NODE_COMPILE_CACHE: join(installation, ".omega", "cache", "compiled-agents"),
-};
 
 const agentDrainMs = 15_000;
 const agentsUpWithinMs = 60_000;
@@ -82,6 +77,7 @@ export class Machine {
     const server = await BusServer.start({
       home,
       port: options.port,
+      config: accessOf(home),
       clock,
       onChange: (what) => {
         tell("nats-server", what);
@@ -90,7 +86,11 @@ export class Machine {
     });
     tell("nats-server", `${server.program.version} listens at ${server.url}`);
     try {
-      const installed = await installBus({ servers: [server.url], name: "omega-up" });
+      const installed = await installBus({
+        servers: [server.url],
+        name: "omega-up",
+        identity: busIdentity(home.keys, "installer"),
+      });
       if (!installed.ok) throw new CommandFailure(exitCode.unavailable, installed.failure.message);
       loadSigner(home.keys, "operator");
       machine = new Machine(server, await BusSession.open(home, server.url), options);
@@ -158,10 +158,10 @@ export class Machine {
     return new SupervisedProcess(
       {
         name,
-        args: [...memoryFlags, join(installation, entry), "--config", join(configFolder, `${name}.yaml`), ...flags],
+        args: [...agentNodeFlags, join(installation, entry), "--config", join(configFolder, `${name}.yaml`), ...flags],
         env: {
           ...process.env,
-          ...memoryEnvironment,
+          ...agentEnvironment,
           OMEGA_KEYS: home.keys,
           OMEGA_POSTMORTEMS: home.postmortems,
           OMEGA_AUDIT: home.audit,
@@ -229,4 +229,13 @@ export class Machine {
       `${missing.join(", ")} did not come up.\n${shown?.spec.name ?? ""} said:\n${said}\nLog: ${shown?.logFile ?? this.#options.home.logs}`,
     );
   }
+}
+
+/** Every process signs in to the embedded bus by its own key and may do only its part. Whoever gives no name may look. */
+function accessOf({ keys }: Home): string {
+  const users = busUsers.filter((user) => user !== "viewer");
+  return authorizationConfig(
+    users.map((user) => ({ user, nkey: makeBusIdentity(busIdentity(keys, user)) })),
+    { lookingWithoutName: { password: randomBytes(24).toString("base64url") } },
+  );
 }

@@ -1,3 +1,4 @@
+import { busIdentity } from "@omega/shared/bus-identity.ts";
 import type { Clock } from "@omega/shared/clock.ts";
 import type { Ids } from "@omega/shared/ids.ts";
 import type { Log } from "@omega/shared/log.ts";
@@ -47,9 +48,9 @@ export class Console implements StreamListener {
     this.#ids = around.ids;
     // An operator key of its own: what the console says can be told from what the command says, and distrusted alone.
     this.#signer = loadSigner(config.keys, "operator", "console");
-    const { servers } = config.bus;
+    const { servers, credentials } = config.bus;
     this.#reader = new StreamReader({
-      servers,
+      server: { servers, identity: busIdentity(config.keys, "console", credentials) },
       keyring: new Keyring(config.keys),
       clock: around.clock,
       log: around.log,

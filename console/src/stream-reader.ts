@@ -1,7 +1,7 @@
 import type { Clock } from "@omega/shared/clock.ts";
 import { openEvent } from "@omega/shared/event-codec.ts";
 import type { Log } from "@omega/shared/log.ts";
-import { NatsBus } from "@omega/shared/nats-bus.ts";
+import { NatsBus, type NatsConfig } from "@omega/shared/nats-bus.ts";
 import { reasonOf } from "@omega/shared/outcome.ts";
 import type { Keyring } from "@omega/shared/signing.ts";
 import type { Recorded } from "./incident-records.ts";
@@ -26,7 +26,7 @@ export interface StreamListener {
  * begins again right behind what was folded, so nothing is missed and nothing comes twice.
  */
 export class StreamReader {
-  readonly #servers: readonly string[];
+  readonly #server: Omit<NatsConfig, "name">;
   readonly #keyring: Keyring;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -34,8 +34,8 @@ export class StreamReader {
   #heardAt: number | undefined;
   #connected = false;
 
-  constructor(around: { servers: readonly string[]; keyring: Keyring; clock: Clock; log: Log }) {
-    this.#servers = around.servers;
+  constructor(around: { server: Omit<NatsConfig, "name">; keyring: Keyring; clock: Clock; log: Log }) {
+    this.#server = around.server;
     this.#keyring = around.keyring;
     this.#clock = around.clock;
     this.#log = around.log;
@@ -79,7 +79,7 @@ export class StreamReader {
   }
 
   async #connect(signal: AbortSignal): Promise<NatsBus | undefined> {
-    const bus = await NatsBus.connect({ servers: [...this.#servers], name: "omega-console" });
+    const bus = await NatsBus.connect({ ...this.#server, name: "omega-console" });
     if (bus.ok) return bus.value;
     await this.#clock.sleep(retryMs, signal);
     return undefined;

@@ -4,6 +4,8 @@ import { z } from "zod";
 export const agentConfigSchema = z.strictObject({
   bus: z.strictObject({
     servers: z.array(z.string().min(1)).min(1).default(["nats://127.0.0.1:4222"]),
+    /** File with this process's nkey seed or NATS credentials; without it `<role>.nk` in the keys folder, where that is. */
+    credentials: z.string().min(1).optional(),
   }),
   /** Folder of this process's private key and, in `trusted/`, of the public keys it believes. */
   keys: z.string().min(1),

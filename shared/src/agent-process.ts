@@ -4,6 +4,7 @@ import { leaseBucket } from "@omega/bus-schemas/streams.ts";
 import type { z } from "zod";
 import { runAgent, type AgentDefinition, type AgentRole, type AgentSurroundings, type RunningAgent } from "./agent.ts";
 import type { AgentConfig } from "./agent-config.ts";
+import { busIdentity } from "./bus-identity.ts";
 import type { Bus } from "./bus.ts";
 import { systemClock } from "./clock.ts";
 import { readConfig } from "./config-file.ts";
@@ -157,8 +158,9 @@ async function connectPatiently(
   log: Log,
   signal: AbortSignal,
 ): Promise<NatsBus | undefined> {
+  const identity = busIdentity(config.keys, role, config.bus.credentials);
   for (let attempt = 1; !signal.aborted; attempt += 1) {
-    const bus = await NatsBus.connect({ servers: config.bus.servers, name: `omega-${role}` });
+    const bus = await NatsBus.connect({ servers: config.bus.servers, name: `omega-${role}`, identity });
     if (bus.ok) return bus.value;
     if (attempt % 10 === 1) log.warn({ failure: bus.failure, attempt }, "waiting for the bus");
     await systemClock.sleep(connectRetryMs, signal);

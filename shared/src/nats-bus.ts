@@ -12,9 +12,10 @@ import {
   type JetStreamManager,
   type JsMsg,
 } from "@nats-io/jetstream";
-import { leaseBucket, omegaStream, type StreamLimits } from "@omega/bus-schemas/streams.ts";
-import { connect, headers, type NatsConnection } from "nats";
+import { leaseBucket, omegaStream, workQueues, type StreamLimits } from "@omega/bus-schemas/streams.ts";
+import { AuthorizationError, connect, headers, PermissionViolationError, type NatsConnection } from "nats";
 import type { Bus, Delivery, LeaseStore, Outgoing, Published, StoredMessage, WorkQueue } from "./bus.ts";
+import { signingIn, type BusIdentity } from "./bus-identity.ts";
 import { fail, ok, reasonOf, type Failure, type Outcome } from "./outcome.ts";
 import { NatsLeases } from "./nats-leases.ts";
 
@@ -31,6 +32,8 @@ export interface NatsConfig {
   readonly servers: readonly string[];
   /** Shown in `nats server report connections`. */
   readonly name: string;
+  /** As whom; without it, or without its file, as whoever the server lets in without a name. */
+  readonly identity?: BusIdentity;
 }
 
 /** The stream OMEGA over a real nats-server (2.9.10 or newer). */
@@ -54,7 +57,8 @@ export class NatsBus implements Bus {
 
   /**
    * Connects and checks that the stream is there; it never makes one (installBus does). Reconnects for ever afterwards. Failures:
-   * `retryable/bus_unreachable`, `retryable/stream_missing`.
+   * `retryable/bus_unreachable`, `retryable/stream_missing`, `terminal/bus_refused` (the server knows no such user),
+   * `terminal/bad_credentials`.
    */
   static async connect(config: NatsConfig): Promise<Outcome<NatsBus>> {
     const connected = await connectTo(config);
@@ -192,8 +196,8 @@ export class NatsBus implements Bus {
 }
 
 /**
- * Makes the stream and the lease bucket, or checks those that are there. Run by whoever installs Omega, never by an agent. Failures:
- * `retryable/bus_unreachable`, `terminal/stream_differs` (names the fields; nothing is changed, since an update may drop history).
+ * Makes the stream, the durables of the agents and the lease bucket, or checks those that are there. Run by whoever installs Omega, never
+ * by an agent. Failures: `retryable/bus_unreachable`, `terminal/bus_refused`, `terminal/stream_differs` (names the fields; nothing is changed, since an update may drop history).
  */
 export async function installBus(
   config: NatsConfig & { readonly limits?: Partial<Pick<StreamLimits, "replicas" | "maxBytes">> },
@@ -221,6 +225,7 @@ export async function installBus(
       );
       return fail("terminal", "stream_differs", `Stream ${omegaStream.name}: ${places.join("; ")}`);
     }
+    for (const queue of Object.values(workQueues)) await installQueue(manager, queueOf(queue));
     await NatsLeases.install(jetstream(connection), leaseBucket);
     return ok();
   } catch (error) {
@@ -231,9 +236,12 @@ export async function installBus(
 }
 
 async function connectTo(config: NatsConfig): Promise<Outcome<NatsConnection>> {
+  const signIn = signingIn(config.identity);
+  if (!signIn.ok) return signIn;
   try {
     return ok(
       await connect({
+        ...signIn.value,
         servers: [...config.servers],
         name: config.name,
         maxReconnectAttempts: -1,
@@ -243,6 +251,14 @@ async function connectTo(config: NatsConfig): Promise<Outcome<NatsConnection>> {
       }),
     );
   } catch (error) {
+    if (error instanceof AuthorizationError) {
+      const { identity } = config;
+      const who =
+        identity === undefined || signIn.value.authenticator === undefined
+          ? `nobody without a name${identity === undefined ? "" : ` (there is no ${identity.credentialsFile})`}`
+          : `no ${identity.user} with the key in ${identity.credentialsFile}`;
+      return fail("terminal", "bus_refused", `${config.servers.join(", ")} lets in ${who}`);
+    }
     return fail(
       "retryable",
       "bus_unreachable",
@@ -272,6 +288,22 @@ function streamConfig(limits: Partial<Pick<StreamLimits, "replicas" | "maxBytes"
     deny_purge: stream.denyPurge,
     num_replicas: stream.replicas,
   };
+}
+
+/** The durable of an agent as the work queue that it takes from. */
+export function queueOf(queue: { durable: string; ackWaitMs: number; concurrency: number }): WorkQueue {
+  return { durable: queue.durable, ackWaitMs: queue.ackWaitMs, maxAckPending: queue.concurrency };
+}
+
+async function installQueue(manager: JetStreamManager, queue: WorkQueue): Promise<void> {
+  const wanted = consumerOf(queue);
+  const there = await manager.consumers.info(omegaStream.name, queue.durable).catch((error: unknown) => {
+    if (codeOf(error) === JetStreamApiCodes.ConsumerNotFound) return undefined;
+    throw error;
+  });
+  if (there === undefined) await manager.consumers.add(omegaStream.name, wanted);
+  else if (there.config.ack_wait !== wanted.ack_wait || there.config.max_ack_pending !== wanted.max_ack_pending)
+    await manager.consumers.update(omegaStream.name, queue.durable, wanted);
 }
 
 function consumerOf(queue: WorkQueue) {
@@ -314,11 +346,16 @@ function publishFailure(error: unknown, message: Outgoing): Failure {
   const code = codeOf(error);
   const place = `${message.subject} (${message.body.length} bytes)`;
   const text = reasonOf(error);
+  if (isForbidden(error)) return { kind: "terminal", code: "not_permitted", message: `${place}: ${text}` };
   if ((code !== undefined && terminalPublishCodes.has(code)) || /MAX_PAYLOAD|maximum payload/i.test(text)) {
     const tooLarge = code === 10054 || code === undefined;
     return { kind: "terminal", code: tooLarge ? "message_too_large" : "stream_full", message: `${place}: ${text}` };
   }
   return { kind: "retryable", code: "publish_unanswered", message: `${place}: ${text}` };
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof PermissionViolationError || (error instanceof Error && isForbidden(error.cause));
 }
 
 function codeOf(error: unknown): number | undefined {

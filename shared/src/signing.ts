@@ -189,7 +189,7 @@ function rawPublicKey(key: KeyObject): Buffer {
 }
 
 /** A crash leaves the old file or none, never half of one. Two starters race to the same name; the later rename wins and is read back. */
-function writeAtomically(path: string, text: string, mode: number): void {
+export function writeAtomically(path: string, text: string, mode: number): void {
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, text, { mode });
   renameSync(draft, path);

@@ -8,6 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { DataOf, Draft, EventOf, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Role } from "@omega/bus-schemas/define-event.ts";
+import { agentEnvironment, agentNodeFlags } from "@omega/shared/agent-launch.ts";
 import { timeText } from "@omega/shared/clock.ts";
 import { openEvent, sealEvent } from "@omega/shared/event-codec.ts";
 import { systemIds } from "@omega/shared/ids.ts";
@@ -52,7 +53,8 @@ class Theatre {
   }
 
   start(): void {
-    this.#surgeon = spawn(process.execPath, [main, "--config", join(this.folder, "surgeon.yaml")], {
+    this.#surgeon = spawn(process.execPath, [...agentNodeFlags, main, "--config", join(this.folder, "surgeon.yaml")], {
+      env: { ...process.env, ...agentEnvironment },
       stdio: ["ignore", "ignore", "inherit"],
     });
   }

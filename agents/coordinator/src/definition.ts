@@ -1,4 +1,5 @@
 import type { Draft } from "@omega/bus-schemas/catalogue.ts";
+import { workQueues } from "@omega/bus-schemas/streams.ts";
 import type { AgentDefinition, CausedDraft } from "@omega/shared/agent.ts";
 import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import { timeText } from "@omega/shared/clock.ts";
@@ -22,9 +23,9 @@ export function coordinator(rules: Rules): AgentDefinition<State, NoEffect> {
   return {
     role: "coordinator",
     version,
-    ackWaitMs: 3000,
+    ackWaitMs: workQueues.coordinator.ackWaitMs,
     deliveriesMax: 5,
-    concurrency: 1,
+    concurrency: workQueues.coordinator.concurrency,
     initialState,
     evolve: evolveBy(rules),
     decide: decideBy(rules),

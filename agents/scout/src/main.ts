@@ -1,3 +1,4 @@
+import { workQueues } from "@omega/bus-schemas/streams.ts";
 import { runAgentProcess } from "@omega/shared/agent-process.ts";
 import { openModel } from "@omega/shared/model/open-model.ts";
 import { systemClock } from "@omega/shared/clock.ts";
@@ -44,10 +45,9 @@ await runAgentProcess({
       definition: {
         role: "scout" as const,
         version,
-        ackWaitMs: 10_000,
+        ackWaitMs: workQueues.scout.ackWaitMs,
         deliveriesMax: 20,
-        // Recovery takes seconds to judge; another incident's diagnosis must not wait for it.
-        concurrency: 16,
+        concurrency: workQueues.scout.concurrency,
         initialState,
         evolve,
         decide: (event, state: State) => decide(event, state),

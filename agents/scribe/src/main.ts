@@ -1,3 +1,4 @@
+import { workQueues } from "@omega/bus-schemas/streams.ts";
 import { runAgentProcess } from "@omega/shared/agent-process.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 import { loadLogSigner } from "@omega/shared/audit/log-key.ts";
@@ -33,10 +34,9 @@ await runAgentProcess({
       definition: {
         role: "scribe" as const,
         version,
-        ackWaitMs: 10_000,
+        ackWaitMs: workQueues.scribe.ackWaitMs,
         deliveriesMax: 5,
-        // Strict order: an incident is remembered before the next one asks.
-        concurrency: 1,
+        concurrency: workQueues.scribe.concurrency,
         initialState,
         evolve,
         decide,

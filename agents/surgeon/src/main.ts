@@ -1,3 +1,4 @@
+import { workQueues } from "@omega/bus-schemas/streams.ts";
 import { runAgentProcess } from "@omega/shared/agent-process.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 import { loadActions } from "./actions/registry.ts";
@@ -35,9 +36,9 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
       definition: {
         role: "surgeon",
         version,
-        ackWaitMs: 5_000,
+        ackWaitMs: workQueues.surgeon.ackWaitMs,
         deliveriesMax: 8,
-        concurrency: 32,
+        concurrency: workQueues.surgeon.concurrency,
         initialState,
         evolve,
         decide: (event, state, moment) => decide(event, state, moment, { registry, instance }),

@@ -1,8 +1,10 @@
 import { InvalidArgumentError, type Command } from "commander";
+import { busIdentity } from "@omega/shared/bus-identity.ts";
 import { NatsBus } from "@omega/shared/nats-bus.ts";
 import { recordLine } from "@omega/shared/recording.ts";
 import { busUrl } from "../bus-session.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
+import type { Home } from "../home.ts";
 import { commandContext, type CommandContext } from "./context.ts";
 
 interface ExportOptions {
@@ -24,19 +26,22 @@ export function addEvents(program: Command): void {
 
 /** Exports what is there, believable or not: the recording is evidence, and whoever reads it checks the signatures. */
 async function exportEvents(context: CommandContext, options: ExportOptions): Promise<void> {
-  await exportLines(busUrl(context.home, options.server, process.env), options.from, context.note, (line) =>
-    context.say(line),
-  );
+  const bus = { home: context.home, url: busUrl(context.home, options.server, process.env) };
+  await exportLines(bus, options.from, context.note, (line) => context.say(line));
 }
 
 /** Hands on each message of the stream as a line of a recording. A message that is no JSON is named and left out. */
 export async function exportLines(
-  url: string,
+  at: { readonly home: Home; readonly url: string },
   fromSeq: number,
   warn: (text: string) => void,
   write: (line: string) => void,
 ): Promise<number> {
-  const bus = await NatsBus.connect({ servers: [url], name: "omega-cli" });
+  const bus = await NatsBus.connect({
+    servers: [at.url],
+    name: "omega-cli",
+    identity: busIdentity(at.home.keys, "operator"),
+  });
   if (!bus.ok)
     throw new CommandFailure(exitCode.unavailable, `${bus.failure.message}\nIs it running? Start it with: omega up`);
   let count = 0;

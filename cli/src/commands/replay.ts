@@ -6,7 +6,7 @@ import { z } from "zod";
 import { busUrl } from "../bus-session.ts";
 import { counted } from "@omega/shared/durations.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
-import { installation } from "../home.ts";
+import { installation, type Home } from "../home.ts";
 import { jsonIn, runNode } from "../node-run.ts";
 import { printable } from "@omega/shared/terminal.ts";
 import { commandContext, type BusOptions, type CommandContext } from "./context.ts";
@@ -61,7 +61,8 @@ async function replay(context: CommandContext, options: ReplayOptions): Promise<
   const folder = mkdtempSync(join(tmpdir(), "omega-replay-"));
   try {
     const file = join(folder, "recording.jsonl");
-    await recordTo(file, busUrl(context.home, options.server, process.env), context.note);
+    const { home } = context;
+    await recordTo(file, { home, url: busUrl(home, options.server, process.env) }, context.note);
     return await replayFile(context, file, options);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -69,11 +70,15 @@ async function replay(context: CommandContext, options: ReplayOptions): Promise<
 }
 
 /** Writes the whole stream to a file. */
-export async function recordTo(file: string, url: string, warn: (text: string) => void): Promise<void> {
+export async function recordTo(
+  file: string,
+  bus: { readonly home: Home; readonly url: string },
+  warn: (text: string) => void,
+): Promise<void> {
   const out = createWriteStream(file);
   const ended = new Promise<void>((resolveEnd, reject) => out.once("finish", () => resolveEnd()).once("error", reject));
   try {
-    await exportLines(url, 1, warn, (line) => void out.write(`${line}\n`));
+    await exportLines(bus, 1, warn, (line) => void out.write(`${line}\n`));
   } finally {
     out.end();
   }

@@ -212,7 +212,7 @@ export class Demo {
 
   /** The stream as a file: `omega replay --file` folds it again. */
   async #record(url: string): Promise<void> {
-    await recordTo(join(this.home.folder, "recording.jsonl"), url, this.#tell);
+    await recordTo(join(this.home.folder, "recording.jsonl"), { home: this.home, url }, this.#tell);
   }
 
   async #tearDown(): Promise<void> {

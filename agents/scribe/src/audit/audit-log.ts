@@ -33,7 +33,7 @@ export interface AuditSurroundings {
 }
 
 /** Of all Scribes on a bus, the holder of this lease writes the log. */
-const leaseKey = "scribe-audit";
+const leaseKey = "scribe.audit";
 const pauseMs = 2000;
 const alarmSubject = subjectFor({ type: "audit.alarmed", data: {} });
 
