@@ -22,6 +22,11 @@ export function inboxPrefixOf(user: BusUser): string {
   return user === "viewer" ? "_INBOX" : `_INBOX_${user}`;
 }
 
+/** The environment variable in which a fleet's nats-server finds a user's public nkey. */
+export function nkeyVariable(user: BusUser): string {
+  return `OMEGA_NKEY_${user.toUpperCase()}`;
+}
+
 /**
  * What a user of the bus may do, from the catalogue: publish what it may say, read the stream, work on its own durable, hold a lease.
  * Nobody but the installer makes, changes or deletes a stream or a durable, and nobody at all purges. Works on nats-server 2.9 and later.

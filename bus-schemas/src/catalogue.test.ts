@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { catalogue, definitionOf } from "./catalogue.ts";
 import { defineEvent } from "./define-event.ts";
-import { eventsDocument, goldenFolder, goldenName, sampleOf } from "./generate.ts";
+import {
+  authorizationFile,
+  authorizationPath,
+  eventsDocument,
+  goldenFolder,
+  goldenName,
+  sampleOf,
+} from "./generate.ts";
 import { parseEvent } from "./parse-event.ts";
 import { z } from "zod";
 
@@ -32,6 +39,10 @@ describe("the event catalogue", () => {
   it("is what docs/events.md says", () => {
     const document = readFileSync(join(goldenFolder, "../../docs/events.md"), "utf8");
     assert.equal(document, eventsDocument(), "run `npm run generate`");
+  });
+
+  it("is what infra/nats/authorization.conf permits", () => {
+    assert.equal(readFileSync(authorizationPath, "utf8"), authorizationFile(), "run `npm run generate`");
   });
 
   it("refuses a version without the upcasters that lead to it", () => {

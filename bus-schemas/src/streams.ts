@@ -26,7 +26,7 @@ export const omegaStream = {
   replicas: 1,
 } as const;
 
-export type StreamLimits = typeof omegaStream;
+export type StreamLimits = Omit<typeof omegaStream, "replicas" | "maxBytes"> & { replicas: number; maxBytes: number };
 
 /** Leases live in a key-value bucket; a key's revision is the fencing token. */
 export const leaseBucket = {

@@ -5,7 +5,7 @@ import { agentEnvironment, agentNodeFlags } from "@omega/shared/agent-launch.ts"
 import { busIdentity, makeBusIdentity } from "@omega/shared/bus-identity.ts";
 import type { Clock } from "@omega/shared/clock.ts";
 import { timeText } from "@omega/shared/clock.ts";
-import { authorizationConfig } from "@omega/shared/nats-authorization.ts";
+import { authorizationConfig } from "@omega/bus-schemas/authorization.ts";
 import { installBus } from "@omega/shared/nats-bus.ts";
 import { loadSigner } from "@omega/shared/signing.ts";
 import { BusServer } from "./bus-server.ts";

@@ -3,6 +3,7 @@ import { addActions } from "./commands/actions.ts";
 import { addApprovals } from "./commands/approve.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addAutonomy } from "./commands/autonomy.ts";
+import { addBus } from "./commands/bus.ts";
 import { addConsole } from "./commands/console.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDiagnose } from "./commands/diagnose.ts";
@@ -37,6 +38,7 @@ addDiagnose(program);
 addReplay(program);
 addEvents(program);
 addAudit(program);
+addBus(program);
 
 // Readers such as `head` close the pipe early; that ends the command, it is no fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -226,7 +226,8 @@ export async function installBus(
       return fail("terminal", "stream_differs", `Stream ${omegaStream.name}: ${places.join("; ")}`);
     }
     for (const queue of Object.values(workQueues)) await installQueue(manager, queueOf(queue));
-    await NatsLeases.install(jetstream(connection), leaseBucket);
+    const { replicas = leaseBucket.replicas } = config.limits ?? {};
+    await NatsLeases.install(jetstream(connection), { ...leaseBucket, replicas });
     return ok();
   } catch (error) {
     return fail("retryable", "bus_unreachable", `${config.servers.join(", ")}: ${reasonOf(error)}`);

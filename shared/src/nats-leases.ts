@@ -11,7 +11,10 @@ export class NatsLeases implements LeaseStore {
     this.#bucket = bucket;
   }
 
-  static async install(client: JetStreamClient, bucket: typeof leaseBucket): Promise<void> {
+  static async install(
+    client: JetStreamClient,
+    bucket: Omit<typeof leaseBucket, "replicas"> & { replicas: number },
+  ): Promise<void> {
     await new Kvm(client).create(bucket.name, {
       ttl: bucket.ttlMs,
       history: bucket.history,

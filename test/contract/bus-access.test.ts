@@ -10,7 +10,7 @@ import { roles } from "@omega/bus-schemas/define-event.ts";
 import { leaseBucket, omegaStream, workQueues } from "@omega/bus-schemas/streams.ts";
 import { subjectFor, sayingPattern } from "@omega/bus-schemas/subjects.ts";
 import { busIdentity, makeBusIdentity } from "@omega/shared/bus-identity.ts";
-import { authorizationConfig } from "@omega/shared/nats-authorization.ts";
+import { authorizationConfig } from "@omega/bus-schemas/authorization.ts";
 import { installBus, NatsBus, queueOf } from "@omega/shared/nats-bus.ts";
 import { startNatsServer, type RunningNatsServer } from "@omega/shared/nats-server.ts";
 import { connect, nkeyAuthenticator, PermissionViolationError, type NatsConnection } from "nats";

@@ -1,4 +1,4 @@
-import { permissionsOf, type BusUser } from "@omega/bus-schemas/access.ts";
+import { permissionsOf, type BusUser } from "./access.ts";
 
 /** A user, and how the server knows it: a public nkey, or the name of a variable that holds one (`$NAME` in the server's language). */
 export interface AuthorizedUser {
