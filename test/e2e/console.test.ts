@@ -281,7 +281,7 @@ describe("the console in a browser", { skip, timeout: 300_000 }, () => {
     const sheet = responder.getByRole("dialog");
     await sheet
       .getByRole("region", { name: "Will be taken back" })
-      .getByText(/inventory goes back to/)
+      .getByText(/\/inventory$/)
       .waitFor();
     await responder.getByRole("button", { name: "Hold to freeze and take back" }).focus();
     await responder.keyboard.down("Enter");

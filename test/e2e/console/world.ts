@@ -36,7 +36,8 @@ export class ConsoleWorld {
   readonly installed: InstalledBus;
   readonly bus: NatsBus;
   readonly stage: Stage;
-  readonly #agents: AgentProcess[] = [];
+  readonly #agents = new Map<string, AgentProcess>();
+  #closing = false;
   #server: RunningNatsServer;
   #console: ChildProcess | undefined;
   #port = 0;
@@ -194,7 +195,8 @@ export class ConsoleWorld {
 
   async close(): Promise<void> {
     await this.stopConsole("SIGTERM");
-    for (const agent of this.#agents) await agent.kill();
+    this.#closing = true;
+    for (const agent of this.#agents.values()) await agent.kill();
     await this.installed.close();
     await this.#server.stop();
     await this.cluster.close();
@@ -219,8 +221,17 @@ export class ConsoleWorld {
     for (const role of ["coordinator", "surgeon", "scribe"] as const) {
       const file = join(this.folder, `${role}.yaml`);
       writeFileSync(file, JSON.stringify(configs[role]));
-      this.#agents.push(startAgent(role, {}, ["--config", file]));
+      this.#keepRunning(role, file);
     }
+  }
+
+  /** As operators run them: a Coordinator that loses its lease, because the bus was away too long, ends and is started again. */
+  #keepRunning(role: "coordinator" | "surgeon" | "scribe", file: string): void {
+    const agent = startAgent(role, {}, ["--config", file]);
+    this.#agents.set(role, agent);
+    agent.process.once("exit", () => {
+      if (!this.#closing) this.#keepRunning(role, file);
+    });
   }
 }
 
