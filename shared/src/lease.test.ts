@@ -7,7 +7,7 @@ import { MemoryBus } from "./memory-bus.ts";
 const options = (holder: string, signal = new AbortController().signal) => ({
   key: "coordinator",
   holder,
-  ttlMs: 120,
+  ttlMs: 600,
   clock: systemClock,
   signal,
   onTrouble: (reason: string) => assert.fail(reason),
@@ -15,12 +15,12 @@ const options = (holder: string, signal = new AbortController().signal) => ({
 
 describe("a lease", () => {
   it("has one leader; the next one leads after it, with a higher fence", async () => {
-    const leases = new MemoryBus(systemClock, 120).leases();
+    const leases = new MemoryBus(systemClock, 600).leases();
     const first = await leadOnce(leases, options("one"));
     assert.ok(first);
     const impatient = new AbortController();
     const refused = leadOnce(leases, options("two", impatient.signal));
-    await systemClock.sleep(300);
+    await systemClock.sleep(1500);
     assert.ok(!first.lost.aborted, "it is renewed");
     impatient.abort();
     assert.equal(await refused, undefined);
@@ -32,7 +32,7 @@ describe("a lease", () => {
   });
 
   it("is lost when somebody else has taken it", async () => {
-    const leases = new MemoryBus(systemClock, 120).leases();
+    const leases = new MemoryBus(systemClock, 600).leases();
     const first = await leadOnce(leases, options("one"));
     assert.ok(first);
     // What a partition does: the lease ran out and was given to another.
