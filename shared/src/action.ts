@@ -13,6 +13,11 @@ export interface ActionContext<Clients> {
   readonly fieldManager: string;
   /** Aborts at the action's deadline: stop at the next safe point and say `unknown` or what is known. */
   readonly signal: AbortSignal;
+  /**
+   * With `undo`: whether the execution may not have come to its end, so that a write of it may still be on its way. Where the target can
+   * refuse such a write, undo sees to it that it does, even when there is nothing to take back.
+   */
+  readonly interrupted?: boolean;
 }
 
 /** A right that the action needs: RBAC manifests and docs are generated from it. */

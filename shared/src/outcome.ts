@@ -1,3 +1,5 @@
+import type { Drift } from "@omega/bus-schemas/vocabulary.ts";
+
 /**
  * What may be done after a failure:
  * - `retryable`: nothing changed, later may work;
@@ -12,6 +14,8 @@ export interface Failure {
   readonly kind: FailureKind;
   readonly code: string;
   readonly message: string;
+  /** With a `conflict`, where they can be told: both states, field by field, and who changed it. */
+  readonly differs?: readonly Drift[];
 }
 
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
@@ -26,8 +30,9 @@ export function fail(
   kind: FailureKind,
   code: string,
   message: string,
+  differs?: readonly Drift[],
 ): { readonly ok: false; readonly failure: Failure } {
-  return { ok: false, failure: { kind, code, message } };
+  return { ok: false, failure: { kind, code, message, ...(differs === undefined ? {} : { differs }) } };
 }
 
 /** The text of whatever was thrown, for a message; never a stack. */

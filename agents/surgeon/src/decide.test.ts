@@ -83,7 +83,7 @@ function given(...events: OmegaEvent[]) {
   const state = events.reduce<State>((folded, one) => evolve(folded, one, now), initialState);
   const last = events.at(-1);
   assert.ok(last !== undefined);
-  const at = (moment: number) => decide(last, state, { now: moment, fence: 0 }, { registry, instance: "surgeon-1" });
+  const at = (moment: number) => decide(last, state, { now: moment, fence: 0 }, { registry });
   const told = (moment = now): string[] => {
     const { say, perform } = at(moment);
     return [
@@ -138,7 +138,7 @@ describe("an order", () => {
       (folded, one) => evolve(folded, one, now),
       initialState,
     );
-    const again = decide(ordered, state, { now, fence: 0 }, { registry, instance: "surgeon-1" });
+    const again = decide(ordered, state, { now, fence: 0 }, { registry });
     assert.deepEqual(again, { say: [], perform: [] });
   });
 });
@@ -210,7 +210,7 @@ describe("an option that a person decides on", () => {
     );
     const start = started();
     const after = evolve(upTo, start, now + 30_001);
-    const { say, perform } = decide(start, after, { now: now + 30_001, fence: 0 }, { registry, instance: "surgeon-1" });
+    const { say, perform } = decide(start, after, { now: now + 30_001, fence: 0 }, { registry });
     assert.deepEqual(perform, []);
     assert.ok(say[0]?.type === "action.failed" && say[0].data.failure.code === "approval_expired");
   });
@@ -251,7 +251,6 @@ describe("an option that a person decides on", () => {
 });
 
 describe("a panic", () => {
-  it("freezes and stops what runs", () => given(panic()).gives("control.frozen", "do stop-running"));
   it("keeps a later order from starting", () => given(proposal(), panic(), order()).gives("action.failed frozen"));
   it("keeps an order from before it from starting", () =>
     given(proposal(), order(), panic(), started()).gives("action.failed frozen"));
@@ -260,14 +259,14 @@ describe("a panic", () => {
   it("leaves an action in doubt that had started", () =>
     given(proposal(), order(), started(), panic(), started()).gives("action.outcome-unknown stopped_by_panic"));
   it("does not keep anything from being taken back", () =>
-    given(proposal(), order(), started(), panic(), undoOrder()).gives("undo.started"));
+    given(proposal(), order(), started(), panic(), undoOrder(), undoStarted()).gives("do undo"));
   it("is over for orders after the resumption", () =>
     given(proposal(), panic(), resumed(), order()).gives("action.started"));
 });
 
 describe("an undo order", () => {
-  it("of a started action starts the undo", () =>
-    given(proposal(), order(), started(), undoOrder()).gives("undo.started"));
+  it("of a started action is the keeper's: it says when its turn has come", () =>
+    given(proposal(), order(), started(), undoOrder()).gives());
   it("is performed when its start comes back", () =>
     given(proposal(), order(), started(), undoOrder(), undoStarted()).gives("do undo"));
   it("of an action that has not started keeps it from starting", () => {
@@ -277,13 +276,15 @@ describe("an undo order", () => {
   it("of an unknown action fails", () => given(undoOrder()).gives("undo.failed action_unknown"));
   it("with a stale fence fails, unless a person gave it", () => {
     given(proposal(), order(), started(), undoOrder(6)).gives("undo.failed stale_fence");
-    given(proposal(), order(), started(), undoOrder(0, "operator-0123456789abcdef")).gives("undo.started");
+    given(proposal(), order(), started(), undoOrder(0, "operator-0123456789abcdef")).gives();
   });
   it("of what is taken back already says so", () => {
     const begun = undoStarted();
     const done = event("undo.done", { actionId: "act-1", says: "", tookMs: 1 }, { causationid: begun.id });
     given(proposal(), order(), started(), begun, done, undoOrder()).gives("undo.done");
   });
+  it("that begins for an action which is not remembered fails", () =>
+    given(undoStarted()).gives("undo.failed action_unknown"));
   it("with a result is not performed again", () => {
     const begun = undoStarted();
     const done = event("undo.done", { actionId: "act-1", says: "", tookMs: 1 }, { causationid: begun.id });

@@ -7,13 +7,12 @@ import { mayStart } from "./approvals.ts";
 import type { Registry } from "./actions/registry.ts";
 import { sameJson } from "./kubernetes/json-pointer.ts";
 import { isPersons, type KnownAction, type State } from "./state.ts";
+import { plain, undoResult } from "./taking-back.ts";
 
 export type Effect =
   | { readonly do: "propose"; readonly incidentId: string; readonly request: EventOf<"remediation.requested">["data"] }
   | { readonly do: "execute"; readonly actionId: string; readonly action: KnownAction }
-  | { readonly do: "undo"; readonly actionId: string; readonly action: KnownAction }
-  /** Running effects end at their next safe point. */
-  | { readonly do: "stop-running"; readonly panicId: string };
+  | { readonly do: "undo"; readonly start: EventOf<"undo.started">; readonly action: KnownAction };
 
 const nothing: Decision<Effect> = { say: [], perform: [] };
 
@@ -26,7 +25,7 @@ export function decide(
   event: OmegaEvent,
   state: State,
   moment: Moment,
-  setting: { readonly registry: Registry; readonly instance: string },
+  setting: { readonly registry: Registry },
 ): Decision<Effect> {
   switch (event.type) {
     case "remediation.requested":
@@ -40,11 +39,6 @@ export function decide(
       return onUndoOrdered(event, state);
     case "undo.started":
       return onUndoStarted(event, state);
-    case "control.panic-pressed":
-      return {
-        say: [{ type: "control.frozen", data: { instance: setting.instance, panicId: event.id, inFlight: [] } }],
-        perform: [{ do: "stop-running", panicId: event.id }],
-      };
     default:
       return nothing;
   }
@@ -157,14 +151,26 @@ function onUndoOrdered(event: EventOf<"undo.ordered">, state: State): Decision<E
     say(about(event, { type: "undo.done", data: { actionId, says, tookMs: 0 } }));
   if (neverBegins(action) !== undefined) return done("It never started; there is nothing to take back.");
   if (action.undo === "done") return done("It was taken back already.");
-  return say(about(event, { type: "undo.started", data: { actionId, attempt: 1 } }));
+  // It is wanted from here on: the keeper says when its turn has come.
+  return nothing;
 }
 
 function onUndoStarted(event: EventOf<"undo.started">, state: State): Decision<Effect> {
   const { actionId } = event.data;
   const action = state.actions.get(actionId);
-  if (action === undefined || state.undone.has(event.id)) return nothing;
-  return perform({ do: "undo", actionId, action });
+  if (state.undone.has(event.id)) return nothing;
+  if (action === undefined) {
+    const reason = failure("terminal", "action_unknown", `The plan of ${actionId} is not remembered any more.`);
+    return say(
+      undoResult(
+        event,
+        { system: "kubernetes", name: actionId },
+        { ok: false, failure: reason },
+        { now: 0, tookMs: 0 },
+      ),
+    );
+  }
+  return perform({ do: "undo", start: event, action });
 }
 
 const resultTypes = {
@@ -176,7 +182,7 @@ const resultTypes = {
 
 /** One action has one result: whatever it is, it has the same id for the same cause. */
 export function resultOf(cause: OmegaEvent, actionId: string, reason: Failure): Draft {
-  return about(cause, { type: resultTypes[reason.kind], data: { actionId, failure: reason }, key: "result" });
+  return about(cause, { type: resultTypes[reason.kind], data: { actionId, failure: plain(reason) }, key: "result" });
 }
 
 /** A draft about the same incident as its cause. */

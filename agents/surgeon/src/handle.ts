@@ -1,19 +1,23 @@
-import type { Draft, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { Draft } from "@omega/bus-schemas/catalogue.ts";
 import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import type { ActionContext } from "@omega/shared/action.ts";
 import type { EffectContext } from "@omega/shared/agent.ts";
 import type { Clock } from "@omega/shared/clock.ts";
 import type { Log } from "@omega/shared/log.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
+import { targetKey } from "@omega/shared/panic/undoing.ts";
 import type { AnyAction, Registry } from "./actions/registry.ts";
 import { about, resultOf, type Effect } from "./decide.ts";
 import { readInventory, type NamespaceRules } from "./inventory.ts";
 import { planRepair, proveRepair } from "./offer.ts";
+import { gated } from "./gate.ts";
+import type { Keeper } from "./keeper.ts";
 import type { Clients } from "./ports.ts";
 import { considerRepairs, type Refusal, type Repair } from "./repair-planner.ts";
 import { RunningWork } from "./running-work.ts";
 import type { SettingsHistory } from "./settings-history.ts";
 import type { KnownAction, State } from "./state.ts";
+import { titleOf, undoResult } from "./taking-back.ts";
 
 const attemptsMax = 5;
 const retryDelayMs = 500;
@@ -26,6 +30,7 @@ export interface HandlerSetting {
   readonly log: Log;
   readonly namespaces: NamespaceRules;
   readonly history: SettingsHistory;
+  readonly keeper: Pick<Keeper, "gate" | "deeds">;
   readonly proposeMs: number;
   readonly actionMs: number;
 }
@@ -47,10 +52,12 @@ export class Handler {
         return await this.#execute(effect, context);
       case "undo":
         return await this.#undo(effect, context);
-      case "stop-running":
-        this.#running.stopAllExecutions();
-        return ok([]);
     }
+  }
+
+  /** Running executions end at their next safe point; undos go on. */
+  stopExecutions(): void {
+    this.#running.stopAllExecutions();
   }
 
   async #propose(effect: Extract<Effect, { do: "propose" }>, { cause, signal }: EffectContext<State>): Promise<Draft> {
@@ -95,7 +102,7 @@ export class Handler {
     const done = await this.#run("execute", actionId, action, context);
     if (done.ok) {
       const tookMs = this.#setting.clock.now() - startedAt;
-      const says = `${action.actionType} on ${titleOf(action)} is done.`;
+      const says = `${action.actionType} on ${titleOf(action.target)} is done.`;
       return ok([about(context.cause, { type: "action.succeeded", data: { actionId, says, tookMs }, key: "result" })]);
     }
     if (isDraining(context, done.failure.kind)) return draining;
@@ -103,27 +110,17 @@ export class Handler {
   }
 
   async #undo(
-    { actionId, action }: Extract<Effect, { do: "undo" }>,
+    { start, action }: Extract<Effect, { do: "undo" }>,
     context: EffectContext<State>,
   ): Promise<Outcome<readonly Draft[]>> {
-    const startedAt = this.#setting.clock.now();
+    const { clock } = this.#setting;
+    const startedAt = clock.now();
+    const { actionId } = start.data;
     this.#running.stopExecution(actionId);
     const done = await this.#run("undo", actionId, action, context);
     if (!done.ok && isDraining(context, done.failure.kind)) return draining;
-    return ok([this.#undoResult(context.cause, actionId, action, done, this.#setting.clock.now() - startedAt)]);
-  }
-
-  #undoResult(cause: OmegaEvent, actionId: string, action: KnownAction, done: Outcome<void>, tookMs: number): Draft {
-    const key = "result";
-    if (done.ok) {
-      const says = `${titleOf(action)} is as it was before.`;
-      return about(cause, { type: "undo.done", data: { actionId, says, tookMs }, key });
-    }
-    const { failure } = done;
-    if (failure.kind === "conflict") {
-      return about(cause, { type: "undo.conflicted", data: { actionId, failure, differs: [] }, key });
-    }
-    return about(cause, { type: "undo.failed", data: { actionId, failure, attempt: 1 }, key });
+    const now = clock.now();
+    return ok([undoResult(start, action.target, done, { now, tookMs: now - startedAt })]);
   }
 
   /** One effect at a time on a target, within the action's deadline, repeated while nothing has changed yet. */
@@ -137,11 +134,16 @@ export class Handler {
     if (action === undefined) return fail("terminal", "action_unknown", `No action ${known.actionType} is installed.`);
     const plan = action.planSchema.safeParse(known.plan);
     if (!plan.success) return fail("terminal", "plan_unreadable", `The plan is no plan of ${known.actionType}.`);
-    const work = { step, actionId, target: titleOf(known), signal };
+    const work = { step, actionId, target: targetKey(known.target), signal };
+    const { keeper } = this.#setting;
     return await this.#running.run(work, (stop) =>
-      this.#within(this.#setting.actionMs, stop, (deadline) =>
-        this.#patiently(deadline, () => action[step](this.#contextFor(known.incidentId, deadline), plan.data)),
-      ),
+      this.#within(this.#setting.actionMs, stop, (deadline) => {
+        const context = this.#contextFor(known.incidentId, deadline);
+        const clients = gated(context.clients, keeper.gate, { actionId, step, signal: deadline });
+        // Looked at when its turn has come: until then an execution before it has ended, or this process stopped it.
+        const interrupted = keeper.deeds.byId.get(actionId)?.ended?.how !== "succeeded";
+        return this.#patiently(deadline, () => action[step]({ ...context, clients, interrupted }, plan.data));
+      }),
     );
   }
 
@@ -180,9 +182,4 @@ const draining = fail("retryable", "draining", "This Surgeon is stopping; the ef
 
 function isDraining({ signal }: EffectContext<State>, kind: string): boolean {
   return signal.aborted && (kind === "unknown" || kind === "retryable");
-}
-
-function titleOf({ target }: KnownAction): string {
-  const place = target.namespace === undefined ? target.name : `${target.namespace}/${target.name}`;
-  return target.kind === undefined ? `${target.system} ${place}` : `${target.kind} ${place}`;
 }

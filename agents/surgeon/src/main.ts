@@ -1,4 +1,5 @@
 import { workQueues } from "@omega/bus-schemas/streams.ts";
+import type { RunningAgent } from "@omega/shared/agent.ts";
 import { runAgentProcess } from "@omega/shared/agent-process.ts";
 import { systemClock } from "@omega/shared/clock.ts";
 import { loadActions } from "./actions/registry.ts";
@@ -6,6 +7,7 @@ import { openClients } from "./clients.ts";
 import { surgeonConfigSchema } from "./config.ts";
 import { decide, type Effect } from "./decide.ts";
 import { Handler } from "./handle.ts";
+import { Keeper } from "./keeper.ts";
 import { SettingsHistory } from "./settings-history.ts";
 import { watchSettings } from "./settings-watch.ts";
 import { evolve, initialState, type State } from "./state.ts";
@@ -16,12 +18,26 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
   role: "surgeon",
   version,
   configSchema: surgeonConfigSchema,
-  async compose({ config, log, signal }) {
+  async compose({ config, log, signal, bus, keyring, instance }) {
     const registry = await loadActions();
     const { clients, close } = openClients(config, log, process.env);
-    const instance = `surgeon-${process.pid}`;
     const history = new SettingsHistory();
+    const agentThere = Promise.withResolvers<RunningAgent<State>>();
+    // It ends after the agent has drained, for what drains still goes through its gate.
+    const keeping = new AbortController();
+    const keeper: Keeper = new Keeper({
+      bus,
+      keyring,
+      clock: systemClock,
+      log,
+      signal: keeping.signal,
+      instance,
+      say: async (draft, causeId) => await (await agentThere.promise).say(draft, causeId),
+      stopExecutions: () => handler.stopExecutions(),
+    });
+    let kept: Promise<void> = Promise.resolve();
     const handler = new Handler({
+      keeper,
       registry,
       clients,
       clock: systemClock,
@@ -41,10 +57,12 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
         concurrency: workQueues.surgeon.concurrency,
         initialState,
         evolve,
-        decide: (event, state, moment) => decide(event, state, moment, { registry, instance }),
+        decide: (event, state, moment) => decide(event, state, moment, { registry }),
         perform: (effect, context) => handler.perform(effect, context),
       },
-      started: () => {
+      started: (agent) => {
+        agentThere.resolve(agent);
+        kept = keeper.run();
         void watchSettings({
           api: clients.kubernetes,
           namespaces: config.namespaces,
@@ -55,7 +73,11 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
         });
         return Promise.resolve();
       },
-      stopped: () => Promise.resolve(close()),
+      stopped: async () => {
+        keeping.abort();
+        await kept;
+        close();
+      },
     };
   },
 });

@@ -68,9 +68,11 @@ export interface Deeds {
   readonly presses: readonly Press[];
   /** The press that froze everything, until a person resumes. */
   readonly frozenBy?: string;
+  /** The highest fencing token seen: orders of a Coordinator with a lower one don't count. */
+  readonly fence: number;
 }
 
-export const noDeeds: Deeds = { byId: new Map(), offers: new Map(), orders: new Map(), presses: [] };
+export const noDeeds: Deeds = { byId: new Map(), offers: new Map(), orders: new Map(), presses: [], fence: 0 };
 
 /** The oldest are forgotten first; taking one of those back is a person's work. */
 const deedsKept = 1000;
@@ -82,7 +84,7 @@ export function evolveDeeds(deeds: Deeds, event: OmegaEvent, storedAt: number): 
     case "remediation.proposed":
       return proposed(deeds, event);
     case "action.ordered":
-      return ordered(deeds, event.data.actionId);
+      return ordered({ ...deeds, fence: Math.max(deeds.fence, event.data.fence) }, event.data.actionId);
     case "action.started":
       return started(deeds, event, storedAt);
     case "action.succeeded":
@@ -158,8 +160,12 @@ function ended(deeds: Deeds, event: Extract<OmegaEvent, { type: keyof typeof end
 }
 
 /** What has not begun is withdrawn; what was tried and did not work out is wanted once more. */
-function undoOrdered(deeds: Deeds, event: EventOf<"undo.ordered">): Deeds {
-  const { actionId } = event.data;
+function undoOrdered(known: Deeds, event: EventOf<"undo.ordered">): Deeds {
+  const { actionId, fence } = event.data;
+  // Orders of the Coordinator are fenced; a person's are not. The signature check tied the key id to the role.
+  const isPersons = event.keyid.startsWith("operator-");
+  if (!isPersons && fence < known.fence) return known;
+  const deeds = isPersons ? known : { ...known, fence };
   if (!deeds.byId.has(actionId)) return { ...deeds, orders: newest([...deeds.orders, [actionId, "void"]]) };
   return changed(deeds, actionId, (deed) =>
     ["wanted", "undoing", "undone"].includes(deed.undo.state) ? deed : wanted(deed, event.id),

@@ -38,7 +38,8 @@ export function withUndoEvent(deed: Deed, event: UndoEvent): Deed {
     case "undo.done":
       return withUndo(deed, { ...kept(undo), state: "undone", says: event.data.says });
     case "undo.failed": {
-      if (undo.state === "undone") return deed;
+      // An order that was refused, by a Coordinator that leads no more, says nothing of the action.
+      if (undo.state !== "undoing") return deed;
       const { failure, retryAt } = event.data;
       const state = failure.code === "irreversible" ? "irreversible" : "failed";
       const retry = retryAt === undefined ? {} : { retryAt: Date.parse(retryAt), blocks: failure.kind !== "terminal" };

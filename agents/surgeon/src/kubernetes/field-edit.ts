@@ -1,4 +1,4 @@
-import type { Change } from "@omega/bus-schemas/vocabulary.ts";
+import type { Change, Drift } from "@omega/bus-schemas/vocabulary.ts";
 import type { ActionContext } from "@omega/shared/action.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
@@ -13,6 +13,7 @@ import {
   type Json,
   type JsonPatchOperation,
 } from "./json-pointer.ts";
+import { ownerOf } from "./field-owners.ts";
 import { objectRefSchema, objectTitle, type KubernetesObject, type ObjectRef } from "./objects.ts";
 
 /**
@@ -43,7 +44,7 @@ export interface WantedFields {
 type Context = ActionContext<Clients>;
 
 /** Each look-again after a write that lost a race. More than this many in a row means that something fights over the object. */
-const roundsMax = 5;
+const roundsMax = 12;
 
 /**
  * Plans an edit from the object as it was just read. The server is asked, by dry-run, what it would make of the values (it fills in
@@ -103,7 +104,9 @@ export async function applyFieldEdit(context: Context, edit: FieldEdit, directio
     const seen = await standingOf(context, edit);
     if (!seen.ok) return afterDoubt(seen, refusal);
     const { object } = seen.value;
-    if (seen.value.standing === goal) return ok();
+    if (seen.value.standing === goal) {
+      return direction === "back" && context.interrupted === true ? await bumpVersion(context, edit, object) : ok();
+    }
     if (seen.value.standing !== start) return drifted(edit, object, start);
     if (context.signal.aborted) break;
     // The same object refused the same patch: it was no race, the server does not want it.
@@ -119,6 +122,49 @@ export async function applyFieldEdit(context: Context, edit: FieldEdit, directio
   if (refusal?.ok === false && refusal.failure.kind === "unknown") return refusal;
   if (context.signal.aborted) return fail("retryable", "stopped", "It was stopped before the write; nothing changed.");
   return fail("retryable", "object_contended", `${objectTitle(edit.object)} changed at each of ${roundsMax} attempts.`);
+}
+
+/** Under this annotation, for a moment, stands who bumps an object's version. */
+const bumpPath = "/metadata/annotations/omega.dev~1undo";
+
+/**
+ * Moves the object on to another version and leaves it as it was, so that a write of an interrupted execution that is still on its way
+ * is refused: it names the version that it looked at. Somebody else's write in between has bumped it too.
+ */
+async function bumpVersion(
+  context: Context,
+  { object: ref, uid }: FieldEdit,
+  object: KubernetesObject,
+): Promise<Outcome<void>> {
+  const bare = object.metadata.annotations === undefined;
+  const [path, value] = bare
+    ? ["/metadata/annotations", { "omega.dev/undo": context.fieldManager }]
+    : [bumpPath, context.fieldManager];
+  const operations: JsonPatchOperation[] = [
+    { op: "test", path: "/metadata/uid", value: uid },
+    { op: "test", path: "/metadata/resourceVersion", value: object.metadata.resourceVersion },
+    { op: "add", path, value },
+  ];
+  const options = { fieldManager: context.fieldManager, dryRun: false };
+  const { kubernetes } = context.clients;
+  const bumped = await kubernetes.patch(ref, operations, options);
+  if (!bumped.ok) {
+    const now = await kubernetes.get(ref);
+    if (!now.ok) return now.failure.code === "not_found" ? ok() : now;
+    if (now.value.metadata.uid !== uid) return ok();
+    return now.value.metadata.resourceVersion === object.metadata.resourceVersion
+      ? bumped
+      : fail("retryable", "object_moved", `${objectTitle(ref)} changed while it was looked at.`);
+  }
+  const removed = await kubernetes.patch(
+    ref,
+    [
+      { op: "test", path: bumpPath, value: context.fieldManager },
+      { op: "remove", path: bare ? "/metadata/annotations" : bumpPath },
+    ],
+    options,
+  );
+  return removed.ok || removed.failure.code === "not_found" ? ok() : removed;
 }
 
 /** A look that fails after a write whose answer got lost leaves the doubt standing; without one, nothing happened. */
@@ -153,15 +199,29 @@ function standing(edit: FieldEdit, object: KubernetesObject): Standing {
 }
 
 function drifted(edit: FieldEdit, object: KubernetesObject, expected: "before" | "after"): Outcome<never> {
-  const moved =
-    edit.guards.find((guard) => !sameJson(valueAt(object, guard.path), guard.value))?.path ??
-    edit.fields.find((field) => !sameJson(valueAt(object, field.path), field[expected]))?.path ??
-    "";
-  const found = JSON.stringify(valueAt(object, moved)) ?? "absent";
+  const title = objectTitle(edit.object);
+  const moved = [
+    ...edit.guards.map(({ path, value }) => ({ path, value })),
+    ...edit.fields.map((field) => ({ path: field.path, value: field[expected] })),
+  ].filter(({ path, value }) => !sameJson(valueAt(object, path), value));
+  const differs = moved.map(({ path, value }): Drift => {
+    const found = valueAt(object, path);
+    return {
+      object: title,
+      path,
+      ...(value === undefined ? {} : { expected: value }),
+      ...(found === undefined ? {} : { found }),
+      ...ownerOf(object, path),
+    };
+  });
+  const [first] = differs;
+  const found = (JSON.stringify(first?.found) ?? "absent").slice(0, 500);
+  const by = first?.changedBy === undefined ? "" : `, by ${first.changedBy}`;
   return fail(
     "conflict",
     "field_changed",
-    `${objectTitle(edit.object)}: ${moved} is not as the plan left it; it is ${found.slice(0, 500)}.`,
+    `${title}: ${first?.path ?? ""} is not as the plan left it; it is ${found}${by}.`,
+    differs,
   );
 }
 
@@ -200,11 +260,9 @@ async function write(
   const operations: JsonPatchOperation[] = [{ op: "test", path: "/metadata/uid", value: edit.uid }];
   for (const guard of edit.guards) operations.push({ op: "test", ...guard });
   for (const direction of way) operations.push(...movesOf(edit, direction));
-  // JSON Patch cannot test that a field is absent; the version of the object in which we saw its absence says it instead.
-  const first = way[0] === "back" ? "after" : "before";
-  if (edit.fields.some((field) => field[first] === undefined)) {
-    operations.unshift({ op: "test", path: "/metadata/resourceVersion", value: object.metadata.resourceVersion });
-  }
+  // The version that we looked at: JSON Patch can't test that a field is absent, and whoever takes an interrupted action back bumps it,
+  // so that a write of ours that comes too late is refused.
+  operations.unshift({ op: "test", path: "/metadata/resourceVersion", value: object.metadata.resourceVersion });
   return await context.clients.kubernetes.patch(edit.object, operations, {
     fieldManager: context.fieldManager,
     dryRun,
