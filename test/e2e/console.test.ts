@@ -183,7 +183,7 @@ describe("the console in a browser", { skip, timeout: 300_000 }, () => {
     await world.stopConsole("SIGKILL");
     await page.getByText(/No server\. What you see is \d+ s old/).waitFor();
     await page.keyboard.press("Shift+P");
-    await page.getByRole("dialog", { name: "Panic: this page is out of reach" }).getByText("stop it").waitFor();
+    await page.getByRole("dialog", { name: "Panic, by terminal" }).getByText("omega panic --window 5m").waitFor();
     await page.keyboard.press("Escape");
     const say = (number: number): Promise<string> =>
       world.stage.say("scout", "signal.detected", {
@@ -208,7 +208,7 @@ describe("the console in a browser", { skip, timeout: 300_000 }, () => {
     await world.stopBus();
     await page.getByText(/No bus\. What you see is \d+ s old/).waitFor();
     await page.keyboard.press("Shift+P");
-    await page.getByText("stop it").waitFor();
+    await page.getByText("omega panic --direct --window 5m").waitFor();
     await page.keyboard.press("Escape");
     assert.equal(await acts(page, { act: "panic", windowMs: 60_000 }, { origin: world.origin }), 409);
     await world.startBus();
@@ -283,10 +283,10 @@ describe("the console in a browser", { skip, timeout: 300_000 }, () => {
     await responder.keyboard.press("Shift+P");
     const sheet = responder.getByRole("dialog");
     await sheet
-      .getByRole("region", { name: "Stands, and has a way back" })
+      .getByRole("region", { name: "Will be taken back" })
       .getByText(/\/inventory$/)
       .waitFor();
-    await responder.getByRole("button", { name: "Hold to freeze" }).focus();
+    await responder.getByRole("button", { name: "Hold to freeze and take back" }).focus();
     await responder.keyboard.down("Enter");
     await responder.getByText(/^Frozen: surgeon-/).waitFor();
     await responder.keyboard.up("Enter");

@@ -6,27 +6,31 @@ import { frozen, me, now, outOfTouch, serverTime } from "../store.ts";
 import { age, counted, dateTime } from "../words.ts";
 import { Dialog } from "./dialog.tsx";
 import { HoldButton } from "./hold-button.tsx";
-import { Diff, Pill, type Tone } from "./pieces.tsx";
+import { Command, Diff, Pill, type Tone } from "./pieces.tsx";
 
 const windows = [1, 5, 15, 60];
 const minuteMs = 60_000;
 
-/** The Panic Button's sheet: what Omega did in the window, so that a person sees what freezing leaves standing, then who is frozen. */
+/** The Panic Button's sheet: what would be taken back, then what is, then the report. */
 export function PanicSheet({ onClose }: { onClose: () => void }): JSX.Element {
   const [minutes, setMinutes] = useState(5);
   const panic = frozen.value;
-  if (outOfTouch.value) return <OutOfReach onClose={onClose} />;
+  if (outOfTouch.value) return <ByTerminal minutes={minutes} onClose={onClose} />;
   if (panic !== undefined) return <Progress panic={panic} onClose={onClose} />;
   return <Before minutes={minutes} onMinutes={setMinutes} onClose={onClose} />;
 }
 
-function OutOfReach({ onClose }: { onClose: () => void }): JSX.Element {
+function ByTerminal({ minutes, onClose }: { minutes: number; onClose: () => void }): JSX.Element {
   return (
-    <Dialog title="Panic: this page is out of reach" shape="sheet" onClose={onClose}>
+    <Dialog title="Panic, by terminal" shape="sheet" onClose={onClose}>
       <p>
-        This page can't reach Omega, so a press here would go nowhere. On a machine where Surgeon runs, stop it: nothing
-        new starts then.
+        This page can't reach Omega, so a press here would go nowhere. On a machine that reaches the bus, run one of
+        these.
       </p>
+      <h3>Freeze, and take back the last {counted(minutes, "minute")}</h3>
+      <Command line={`omega panic --window ${minutes}m`} />
+      <h3>The same without any other process, if Surgeon is down</h3>
+      <Command line={`omega panic --direct --window ${minutes}m`} />
     </Dialog>
   );
 }
@@ -50,11 +54,8 @@ function Before(props: { minutes: number; onMinutes: (minutes: number) => void; 
     });
   };
   return (
-    <Dialog title="Panic: freeze" shape="sheet" onClose={onClose} footer={<Press onPress={press} />}>
-      <p>
-        Nothing new starts anywhere, and what runs ends by its plan. What Omega changed in the window stands below with
-        the way back; freezing does not take it back.
-      </p>
+    <Dialog title="Panic: freeze, then take back" shape="sheet" onClose={onClose} footer={<Press onPress={press} />}>
+      <p>Nothing new starts anywhere. Then every effect of the window is taken back by its own plan, newest first.</p>
       <Window minutes={minutes} onMinutes={onMinutes} />
       {trouble === "" ? undefined : (
         <p class="bad" role="alert">
@@ -62,12 +63,12 @@ function Before(props: { minutes: number; onMinutes: (minutes: number) => void; 
         </p>
       )}
       <Items
-        title="Stands, and has a way back"
+        title="Will be taken back"
         items={preview?.undo}
         none={`Omega changed nothing in the last ${counted(minutes, "minute")} that still stands. Pressing freezes it.`}
       />
       {preview === undefined || preview.cannot.length === 0 ? undefined : (
-        <Items title="Has no way back" items={preview.cannot} none="" />
+        <Items title="Can't be taken back" items={preview.cannot} none="" />
       )}
       <div class="field">
         <label for="panic-reason">Why (optional, goes on record)</label>
@@ -94,7 +95,7 @@ function Press({ onPress }: { onPress: () => void }): JSX.Element {
   };
   return (
     <>
-      <HoldButton says="Hold to freeze" onHeld={onPress} />
+      <HoldButton says="Hold to freeze and take back" onHeld={onPress} />
       <form class="choices" onSubmit={submit}>
         <input
           class="input"
@@ -138,13 +139,22 @@ function Window({ minutes, onMinutes }: { minutes: number; onMinutes: (minutes: 
 
 /** While it happens, and afterwards: the same list, each with what became of it. */
 function Progress({ panic, onClose }: { panic: PanicState; onClose: () => void }): JSX.Element {
+  const open = panic.items.filter(
+    ({ state }) => state === "waiting" || state === "running" || state === "undoing",
+  ).length;
+  const done = panic.items.filter(({ state }) => state === "undone").length;
   return (
-    <Dialog title="Frozen" shape="sheet" onClose={onClose}>
+    <Dialog title={open > 0 ? "Taking back" : "Panic report"} shape="sheet" onClose={onClose}>
       <div role="status" class="stack">
         <p>
           {panic.frozen.length > 0
             ? `Frozen: ${panic.frozen.join(", ")}.`
-            : "Pressed; waiting for a Surgeon to say that it is frozen."}
+            : "Pressed; waiting for a Surgeon to say that it is frozen."}{" "}
+          {open > 0
+            ? `${done} of ${panic.items.length} taken back.`
+            : panic.items.length === 0
+              ? "Nothing was to be taken back."
+              : `${done} of ${panic.items.length} taken back; nothing is left to do.`}
         </p>
       </div>
       <Items title="Effects" items={panic.items} none="Nothing had been changed in the window." />
@@ -168,7 +178,7 @@ function Progress({ panic, onClose }: { panic: PanicState; onClose: () => void }
 }
 
 const states: Record<PanicItem["state"], { tone: Tone; says: string }> = {
-  waiting: { tone: "note", says: "stands" },
+  waiting: { tone: "note", says: "will be undone" },
   running: { tone: "warn", says: "running" },
   gone: { tone: "plain", says: "already gone" },
   undoing: { tone: "warn", says: "undoing" },

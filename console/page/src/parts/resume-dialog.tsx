@@ -18,7 +18,8 @@ export function ResumeDialog({ panic, onClose }: { panic: PanicState; onClose: (
     <Dialog title="Let Omega act again" shape="box" onClose={onClose}>
       <form class="stack" onSubmit={resume}>
         <p>
-          From here on repairs run again by the policies in force. What was ordered before the panic is never started.
+          From here on repairs run again by the policies in force. What the panic took back stays taken back; what was
+          ordered before it is never started.
         </p>
         <div class="field">
           <label for="resume-reason">Why is it safe now?</label>
