@@ -275,7 +275,7 @@ describe("the console in a browser", { skip, timeout: 300_000 }, () => {
     assert.deepEqual(found, []);
   });
 
-  it("a press during a running incident freezes Omega and is seen on every page; resume asks why", async (t) => {
+  it("a press during a running incident freezes Omega, restores the world and is seen on every page; resume asks why", async (t) => {
     const id = await world.incident("inventory", 0.97);
     await world.event("verification.requested", id);
     assert.equal(await world.imageOf("inventory"), healthyImage);
@@ -290,6 +290,10 @@ describe("the console in a browser", { skip, timeout: 300_000 }, () => {
     await responder.keyboard.down("Enter");
     await responder.getByText(/^Frozen: surgeon-/).waitFor();
     await responder.keyboard.up("Enter");
+    await sheet.getByText(/of \d+ taken back; nothing is left to do\./).waitFor();
+    await sheet.getByText(/Deployment \S+\/inventory is as it was before\./).waitFor();
+    assert.notEqual(await world.imageOf("inventory"), healthyImage, "the repair was taken back");
+    await responder.screenshot({ path: join(screenshots, "panic-report.png") });
     const [pressed] = await world.stage.of("control.panic-pressed");
     assert.equal(pressed?.data.by, "bob@example.com");
     assert.equal(pressed?.data.windowMs, 300_000);

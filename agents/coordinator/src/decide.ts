@@ -59,7 +59,7 @@ function draftsFor(event: OmegaEvent, state: State, moment: Moment, rules: Rules
     case "recovery.inconclusive":
       return ofThisAttempt(event, incident) ? [escalation(incident, "recovery_inconclusive", event.data.says)] : [];
     case "undo.done":
-      return ofThisAttempt(event, incident) ? requestAgain(turn) : [];
+      return ofThisAttempt(event, incident) ? afterUndo(turn) : [];
     case "undo.failed":
     case "undo.conflicted":
       return ofThisAttempt(event, incident) ? [escalation(incident, "undo_failed", event.data.failure.message)] : [];
@@ -121,6 +121,16 @@ function requestAgain(turn: Turn): Draft[] {
     return [escalation(incident, "attempts_exhausted", `${incident.tried.length} repairs were tried without success.`)];
   }
   return [request(incident)];
+}
+
+/** What a person took back, by its name or by the panic button, is not tried in another way behind their back. */
+function afterUndo(turn: Turn): Draft[] {
+  const { incident, state } = turn;
+  if (state.frozenBy !== undefined)
+    return [escalation(incident, "frozen", "The panic button was pressed, and the repair was taken back.")];
+  if (incident.takenBackFor !== undefined)
+    return [escalation(incident, "taken_back", `${incident.takenBackFor} had the repair taken back.`)];
+  return requestAgain(turn);
 }
 
 function chooseOption(turn: Turn): Draft[] {

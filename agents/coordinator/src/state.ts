@@ -74,6 +74,8 @@ export interface Incident {
   readonly answered: readonly string[];
   /** Keys (`keyOf`) of the options that were tried or denied. */
   readonly tried: readonly string[];
+  /** The person who ordered its action to be taken back: what comes next is theirs to say. */
+  readonly takenBackFor?: string;
 }
 
 export interface AuditAlarm {
@@ -295,7 +297,12 @@ function evolveIncident(incident: Incident, event: OmegaEvent, at: number, rules
     case "verification.requested":
       return enter("verifying", "verification", waits.verificationMs);
     case "undo.ordered":
-      return enter("undoing", "undo", waits.undoMs);
+      return enter(
+        "undoing",
+        "undo",
+        waits.undoMs,
+        event.data.by.kind === "person" ? { takenBackFor: event.data.by.name } : {},
+      );
     case "incident.escalated":
       return { ...incident, phase: "escalated", waits: [] };
     default:

@@ -18,11 +18,15 @@ export interface KeeperOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Distinguishes replicas. */
-  readonly instance: string;
+  /** Distinguishes Surgeons. Absent: this process executes nothing, so it has nothing to say of being frozen. */
+  readonly instance?: string;
   say(draft: Draft, causeId: string): Promise<Outcome<OmegaEvent>>;
   /** Running executions end at their next safe point. */
   stopExecutions(): void;
+  /** Told of each event after it was folded, the past included. */
+  onEvent?(event: OmegaEvent): void;
+  /** Told after each event, once all of the past is known. */
+  onChange?(): void;
 }
 
 const sayAgainMs = 500;
@@ -87,6 +91,7 @@ export class Keeper {
     if (event.type === "control.resumed") this.#frozenFor = undefined;
     // Before anything is said or awaited: from here on no call of an execution leaves this process.
     if (event.type === "control.panic-pressed") this.#options.stopExecutions();
+    this.#options.onEvent?.(event);
     this.#tend();
   }
 
@@ -99,6 +104,7 @@ export class Keeper {
 
   #tend(): void {
     if (!this.#awake) return;
+    this.#options.onChange?.();
     this.#tending = this.#tending.then(() => this.#sayWhatIsDue());
   }
 
@@ -127,8 +133,8 @@ export class Keeper {
   /** Each process says once for each press that it is frozen, with what it could not hold back any more. */
   async #sayFrozen({ frozenBy, presses }: Deeds): Promise<boolean> {
     const latest = frozenBy === undefined ? undefined : presses.at(-1)?.id;
-    if (latest === undefined || this.#frozenFor === latest) return true;
     const { instance } = this.#options;
+    if (instance === undefined || latest === undefined || this.#frozenFor === latest) return true;
     const data = { instance, panicId: latest, inFlight: this.gate.inFlight() };
     const said = await this.#say({
       causeId: latest,

@@ -204,16 +204,16 @@ function drifted(edit: FieldEdit, object: KubernetesObject, expected: "before" |
     ...edit.guards.map(({ path, value }) => ({ path, value })),
     ...edit.fields.map((field) => ({ path: field.path, value: field[expected] })),
   ].filter(({ path, value }) => !sameJson(valueAt(object, path), value));
-  const differs = moved.map(({ path, value }): Drift => {
-    const found = valueAt(object, path);
-    return {
+  // Down to the very fields: who changed a whole template is everybody, who changed its image is somebody.
+  const differs = moved.flatMap(({ path, value }) =>
+    differences(value, valueAt(object, path), path).map(({ path: at, before, after }): Drift => ({
       object: title,
-      path,
-      ...(value === undefined ? {} : { expected: value }),
-      ...(found === undefined ? {} : { found }),
-      ...ownerOf(object, path),
-    };
-  });
+      path: at,
+      ...(before === undefined ? {} : { expected: before }),
+      ...(after === undefined ? {} : { found: after }),
+      ...ownerOf(object, at),
+    })),
+  );
   const [first] = differs;
   const found = (JSON.stringify(first?.found) ?? "absent").slice(0, 500);
   const by = first?.changedBy === undefined ? "" : `, by ${first.changedBy}`;
