@@ -10,41 +10,56 @@ export const consoleConfigSchema = agentConfigSchema.extend({
     .strictObject({
       host: z.string().min(1).default("127.0.0.1"),
       port: z.coerce.number().int().min(0).max(65_535).default(4330),
-      /** Where people reach it, when a proxy stands in front, e.g. `https://omega.example.com`. Writes from elsewhere are refused. */
-      origin: z.union([z.literal(""), z.url()]).default(""),
+      origin: z
+        .union([z.literal(""), z.url()])
+        .default("")
+        .describe(
+          "Where people reach it, when a proxy stands in front, e.g. `https://omega.example.com`. Writes from elsewhere are refused.",
+        ),
     })
     .prefault({}),
-  /** Folder for sign-in links and the key of the session cookies; nobody else may read it. */
-  state: z.string().min(1),
+  state: z
+    .string()
+    .min(1)
+    .describe("Folder for sign-in links and the key of the session cookies; nobody else may read it."),
   signIn: z
     .strictObject({
       sessionHours: z.number().min(0.1).max(720).default(12),
-      /** Who the link printed at the start signs in. */
       link: z
         .strictObject({
           name: z.string().min(1).max(256).default("operator"),
           role: z.enum(personRoles).default("admin"),
         })
-        .prefault({}),
-      /** A proxy that signs people in by OpenID Connect and says who they are in headers. */
+        .prefault({})
+        .describe("Who the link printed at the start signs in."),
       proxy: z
         .strictObject({
-          /** Addresses of the proxy; headers from anywhere else are ignored. */
-          trust: z.array(z.string().min(1)).min(1),
+          trust: z
+            .array(z.string().min(1))
+            .min(1)
+            .describe("Addresses of the proxy; headers from anywhere else are ignored."),
           userHeader: z.string().min(1).default("x-forwarded-email"),
           groupsHeader: z.string().min(1).default("x-forwarded-groups"),
           roles: z.strictObject({ viewer: groupsSchema, responder: groupsSchema, admin: groupsSchema }),
         })
-        .optional(),
+        .optional()
+        .describe("A proxy that signs people in by OpenID Connect and says who they are in headers."),
     })
     .prefault({}),
-  /** Folder of Scribe's audit log, where it is on this machine. */
-  audit: z.string().default(""),
-  /** Folder of the agents' config files and policies, to show them and say whether they hold. */
-  settings: z.string().min(1),
-  /** Folder that the source paths of diagnoses are relative to, to show the lines at fault. Empty: no excerpts. */
-  sourceRoot: z.string().default(""),
-  /** Folder of the built page. Empty: it is built on this machine when its sources changed. */
-  page: z.string().default(""),
+  audit: z.string().default("").describe("Folder of Scribe's audit log, where it is on this machine."),
+  settings: z
+    .string()
+    .min(1)
+    .describe("Folder of the agents' config files and policies, to show them and say whether they hold."),
+  sourceRoot: z
+    .string()
+    .default("")
+    .describe(
+      "Folder that the source paths of diagnoses are relative to, to show the lines at fault. Empty: no excerpts.",
+    ),
+  page: z
+    .string()
+    .default("")
+    .describe("Folder of the built page. Empty: it is built on this machine when its sources changed."),
 });
 export type ConsoleConfig = z.infer<typeof consoleConfigSchema>;

@@ -11,8 +11,12 @@ import type { IncidentCard, IncidentDetail, MetricSeries, SourceExcerpt } from "
 
 const linesAround = 6;
 const sourceBytesMax = 2_000_000;
-/** Beyond so many events the chain is told from the first and the last ones: a person reads no more. */
-const reasonedMax = 2000;
+/** Beyond so many events the chain is told from the first and the last ones: a person reads no more, and all stand in the timeline. */
+const reasonedMax = 300;
+/** Repairs are shown of the last rounds of planning; the earlier ones stand in the timeline. */
+const roundsShown = 3;
+const pointsMax = 400;
+const marksMax = 100;
 
 /** An incident as a person looks into it. `others` are signals and memories that stand outside of it. */
 export function incidentDetail(parts: {
@@ -27,11 +31,12 @@ export function incidentDetail(parts: {
   const last = <Type extends OmegaEvent["type"]>(type: Type): EventOf<Type> | undefined =>
     events.findLast((event): event is Extract<OmegaEvent, EventOf<Type>> => event.type === type);
   const diagnosis = last("diagnosis.reached");
-  const proposed = events.filter((event) => event.type === "remediation.proposed");
+  const rounds = events.filter((event) => event.type === "remediation.proposed");
+  const proposed = rounds.slice(-roundsShown);
   const recalled = last("memory.recalled");
   const trace = last("trace.recorded")?.data;
   const postmortem = last("postmortem.written")?.data.text;
-  const pending = pendingApproval({ events, status: card.status })?.request;
+  const pending = questionIn(records, card);
   const location = card.location ?? diagnosis?.data.candidates[0]?.location;
   const source = location === undefined ? undefined : excerptOf(location, sourceRoot);
   return {
@@ -43,7 +48,8 @@ export function incidentDetail(parts: {
     ...(source === undefined ? {} : { source }),
     options: proposed.flatMap(({ data }) => data.options.map(({ plan: _plan, params: _params, ...option }) => option)),
     refused: proposed.flatMap(({ data }) => data.refused),
-    ...(pending === undefined ? {} : { pending: questionOf(pending) }),
+    earlierRounds: rounds.length - proposed.length,
+    ...(pending === undefined ? {} : { pending }),
     ...(recalled === undefined ? {} : { recalled: { says: recalled.data.says, matches: recalled.data.matches } }),
     metrics: metricsOf([...others, ...records]),
     marks: marksOf(card, records),
@@ -52,9 +58,12 @@ export function incidentDetail(parts: {
   };
 }
 
-function questionOf({ id, data }: EventOf<"approval.requested">): NonNullable<IncidentDetail["pending"]> {
-  const { optionId, planHash, expiresAt, reasons } = data;
-  return { requestId: id, optionId, planHash, expiresAt: Date.parse(expiresAt), reasons };
+/** What waits for a person in an incident. */
+export function questionIn(records: readonly Recorded[], { status }: IncidentCard): IncidentDetail["pending"] {
+  const asked = pendingApproval({ events: records.map(({ event }) => event), status })?.request;
+  if (asked === undefined) return undefined;
+  const { optionId, planHash, expiresAt, reasons } = asked.data;
+  return { requestId: asked.id, optionId, planHash, expiresAt: Date.parse(expiresAt), reasons };
 }
 
 function diagnosed({ data }: EventOf<"diagnosis.reached">): NonNullable<IncidentDetail["diagnosis"]> {
@@ -122,7 +131,7 @@ function metricsOf(records: readonly Recorded[]): MetricSeries[] {
   return [...series].map(([name, { points, ...rest }]) => ({
     name,
     ...rest,
-    points: points.toSorted((one, other) => one.at - other.at),
+    points: points.slice(-pointsMax).toSorted((one, other) => one.at - other.at),
   }));
 }
 
@@ -134,7 +143,7 @@ function marksOf(card: IncidentCard, records: readonly Recorded[]): IncidentDeta
       marks.push({ at, says: `${event.data.actionType} on ${targetName(event.data.target)}`, kind: "action" });
     if (event.type === "undo.started") marks.push({ at, says: "taken back", kind: "undo" });
   }
-  return marks;
+  return marks.length <= marksMax ? marks : [...marks.slice(0, 1), ...marks.slice(-marksMax)];
 }
 
 /** Lines around the one at fault; nothing where the file is not here, or lies outside of the root. */

@@ -4,7 +4,6 @@ import { modelConfigSchema } from "@omega/shared/model/config.ts";
 
 /** Scout's config file. */
 export const scoutConfigSchema = agentConfigSchema.extend({
-  /** Where OTLP/HTTP is received. */
   otlp: z
     .strictObject({
       host: z.string().min(1).default("127.0.0.1"),
@@ -15,8 +14,8 @@ export const scoutConfigSchema = agentConfigSchema.extend({
         .min(1024)
         .default(16 * 1024 * 1024),
     })
-    .prefault({}),
-  /** How much of the recent past is kept in memory. */
+    .prefault({})
+    .describe("Where OTLP/HTTP is received."),
   window: z
     .strictObject({
       tracesMax: z.number().int().min(100).default(20_000),
@@ -27,14 +26,24 @@ export const scoutConfigSchema = agentConfigSchema.extend({
         .default(48 * 1024 * 1024),
       ageMsMax: z.number().int().min(60_000).default(600_000),
     })
-    .prefault({}),
-  /** Folders that paths in stack traces are told relative to, e.g. the repository's root. */
-  sourceRoots: z.array(z.string().min(1)).default([]),
-  /** Checkouts on this disk in which those paths are looked up, to show the code around a failing line and its last change. */
-  repositories: z.array(z.string().min(1)).default([]),
-  /** Gives second opinions on diagnoses; none unless it has a name. */
-  model: modelConfigSchema.prefault({}),
-  /** How long a diagnosis may wait for telemetry that shows the fault. */
-  diagnoseWithinMs: z.number().int().min(0).default(12_000),
+    .prefault({})
+    .describe("How much of the recent past is kept in memory."),
+  sourceRoots: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Folders that paths in stack traces are told relative to, e.g. the repository's root."),
+  repositories: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      "Checkouts on this disk in which those paths are looked up, to show the code around a failing line and its last change.",
+    ),
+  model: modelConfigSchema.prefault({}).describe("Gives second opinions on diagnoses; none unless it has a name."),
+  diagnoseWithinMs: z
+    .number()
+    .int()
+    .min(0)
+    .default(12_000)
+    .describe("How long a diagnosis may wait for telemetry that shows the fault."),
 });
 export type ScoutConfig = z.infer<typeof scoutConfigSchema>;

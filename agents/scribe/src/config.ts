@@ -6,8 +6,13 @@ import { auditConfigSchema } from "./audit/config.ts";
 export const scribeConfigSchema = agentConfigSchema.extend({
   postmortems: z
     .strictObject({
-      /** Each post-mortem is also written here as `<incident id>.md`; the event on the stream stays the original. */
-      folder: z.string().min(1).default(".omega/postmortems"),
+      folder: z
+        .string()
+        .min(1)
+        .default(".omega/postmortems")
+        .describe(
+          "Each post-mortem is also written here as `<incident id>.md`; the event on the stream stays the original.",
+        ),
     })
     .prefault({}),
   audit: auditConfigSchema.prefault({}),

@@ -13,14 +13,19 @@ import { z } from "zod";
 export const autonomyRulesSchema = z.strictObject({
   start: z
     .strictObject({
-      /** Where an action begins that is of low risk and is taken back exactly. */
-      lowRiskExact: autonomyLevelSchema.default("auto"),
-      /** Where every other one begins. */
-      otherwise: autonomyLevelSchema.default("approve"),
+      lowRiskExact: autonomyLevelSchema
+        .default("auto")
+        .describe("Where an action begins that is of low risk and is taken back exactly."),
+      otherwise: autonomyLevelSchema.default("approve").describe("Where every other one begins."),
     })
     .prefault({}),
-  /** Verified outcomes in a row that raise it by one level. One undo or failure lowers it by one. */
-  raiseAfter: z.number().int().min(1).max(1000).default(3),
+  raiseAfter: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(3)
+    .describe("Verified outcomes in a row that raise it by one level. One undo or failure lowers it by one."),
 });
 export type AutonomyRules = z.infer<typeof autonomyRulesSchema>;
 

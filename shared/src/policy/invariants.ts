@@ -4,10 +4,14 @@ import { z } from "zod";
 // What no policy can lift. Freeze, fencing token, plan hash and budgets are the others; they are checked where they are known.
 
 export const namespaceRulesSchema = z.strictObject({
-  /** Where Omega may act at all. An empty list permits nothing, on no system. */
-  allow: z.array(z.string()).default([]),
-  /** Where it never acts, whatever else is said. */
-  protect: z.array(z.string()).default(["kube-system", "kube-public", "kube-node-lease"]),
+  allow: z
+    .array(z.string())
+    .default([])
+    .describe("Where Omega may act at all. An empty list permits nothing, on no system."),
+  protect: z
+    .array(z.string())
+    .default(["kube-system", "kube-public", "kube-node-lease"])
+    .describe("Where it never acts, whatever else is said."),
 });
 export type NamespaceRules = z.infer<typeof namespaceRulesSchema>;
 

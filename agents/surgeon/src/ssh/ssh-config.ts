@@ -8,13 +8,19 @@ const hostSchema = z.strictObject({
   address: z.string().min(1).max(253),
   port: z.number().int().min(1).max(65_535).default(22),
   user: z.string().min(1).max(64),
-  /** Path of a private key without passphrase, readable by its owner only. */
-  identity: z.string().min(1),
-  /** The key has a forced command (docs/ssh.md): the host keeps its own list of what may run. */
-  forcedCommand: z.boolean().default(false),
+  identity: z.string().min(1).describe("Path of a private key without passphrase, readable by its owner only."),
+  forcedCommand: z
+    .boolean()
+    .default(false)
+    .describe("The key has a forced command (docs/ssh.md): the host keeps its own list of what may run."),
   connectMs: z.number().int().min(100).max(120_000).default(10_000),
-  /** One command; at the deadline its process group is killed. */
-  runMs: z.number().int().min(100).max(3_600_000).default(30_000),
+  runMs: z
+    .number()
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(30_000)
+    .describe("One command; at the deadline its process group is killed."),
 });
 
 /** A change that a command makes, with the commands that look at it, prove it and take it back. */
@@ -22,37 +28,29 @@ const commandSchema = z.strictObject({
   says: z.string().min(1).max(512),
   hosts: hostsSchema,
   params: parametersSchema.default({}),
-  /** The dry-run: exits with 0 if `run` would be accepted; changes nothing. */
-  check: wordsSchema,
-  /** Prints the state as one line; changes nothing. */
-  before: wordsSchema,
+  check: wordsSchema.describe("The dry-run: exits with 0 if `run` would be accepted; changes nothing."),
+  before: wordsSchema.describe("Prints the state as one line; changes nothing."),
   run: wordsSchema,
-  /** What `before` prints once `run` has worked. */
-  after: z.string().max(4096),
-  /** Takes it back; `{before}` is the state that `before` printed. */
-  undo: wordsSchema,
+  after: z.string().max(4096).describe("What `before` prints once `run` has worked."),
+  undo: wordsSchema.describe("Takes it back; `{before}` is the state that `before` printed."),
 });
 export type CommandTemplate = z.infer<typeof commandSchema>;
 
 const serviceSchema = z.strictObject({
   hosts: hostsSchema,
-  /** The dry-run: exits with 0 if the service could start, such as `nginx -t`. */
-  check: wordsSchema,
-  /** Exits with 0 if the service is active: `systemctl is-active --quiet NAME`. */
-  active: wordsSchema,
-  /** Prints one line that differs for each start: `systemctl show --property=InvocationID --value NAME`. */
-  instance: wordsSchema,
+  check: wordsSchema.describe("The dry-run: exits with 0 if the service could start, such as `nginx -t`."),
+  active: wordsSchema.describe("Exits with 0 if the service is active: `systemctl is-active --quiet NAME`."),
+  instance: wordsSchema.describe(
+    "Prints one line that differs for each start: `systemctl show --property=InvocationID --value NAME`.",
+  ),
   restart: wordsSchema,
-  /** Only to take back the start of a service that was not active. */
-  stop: wordsSchema,
+  stop: wordsSchema.describe("Only to take back the start of a service that was not active."),
 });
 export type ServiceTemplate = z.infer<typeof serviceSchema>;
 
 const diskSchema = z.strictObject({
   hosts: hostsSchema,
-  /** Files below it are freed; symbolic links and other file systems are not entered. */
-  path: absolutePathSchema,
-  /** Names of the files, with `*` and `?`. */
+  path: absolutePathSchema.describe("Files below it are freed; symbolic links and other file systems are not entered."),
   names: z
     .array(
       z
@@ -62,10 +60,12 @@ const diskSchema = z.strictObject({
         .regex(/^[^/\p{C}]+$/u, "must be a name, not a path"),
     )
     .min(1)
-    .max(16),
+    .max(16)
+    .describe("Names of the files, with `*` and `?`."),
   olderThanMinutes: z.number().int().min(1),
-  /** A folder on another file system of the same host, where the files wait for somebody to delete them or to take them back. */
-  quarantine: absolutePathSchema,
+  quarantine: absolutePathSchema.describe(
+    "A folder on another file system of the same host, where the files wait for somebody to delete them or to take them back.",
+  ),
   filesMax: z.number().int().min(1).max(256).default(64),
 });
 export type DiskTemplate = z.infer<typeof diskSchema>;
@@ -73,11 +73,12 @@ export type DiskTemplate = z.infer<typeof diskSchema>;
 /** The `ssh` part of Surgeon's configuration. Agents choose names from it and fill in typed parameters; they write no command. */
 export const sshConfigSchema = z
   .strictObject({
-    /** Path of a known_hosts file: the only host keys that are believed. */
-    knownHosts: z.string().default(""),
+    knownHosts: z.string().default("").describe("Path of a known_hosts file: the only host keys that are believed."),
     hosts: z.record(nameSchema, hostSchema).default({}),
-    /** Folders that parameters of type `path` lie below. */
-    roots: z.record(nameSchema, absolutePathSchema).default({}),
+    roots: z
+      .record(nameSchema, absolutePathSchema)
+      .default({})
+      .describe("Folders that parameters of type `path` lie below."),
     commands: z.record(nameSchema, commandSchema).default({}),
     services: z.record(nameSchema, serviceSchema).default({}),
     disks: z.record(nameSchema, diskSchema).default({}),

@@ -21,27 +21,37 @@ const pathSchema = z
   .refine((path) => !path.split("/").some((step) => step === "." || step === ".."), "must not hold '.' or '..'");
 
 const reach = {
-  /** Scheme, host and port, with a path in front of all paths if need be. */
-  url: z.url({ protocol: /^https?$/ }).refine((url) => {
-    const { search, hash, username, password } = new URL(url);
-    return search + hash + username + password === "";
-  }, "must hold neither query, fragment nor credentials"),
-  /** Without it only https is spoken. */
-  allowHttp: z.boolean().default(false),
-  /** Ranges such as `10.1.0.0/16` that this target may resolve to although they are not public. */
-  allowAddresses: z.array(z.string().refine(isAddressRange, "must be a range such as 10.1.0.0/16")).default([]),
+  url: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => {
+      const { search, hash, username, password } = new URL(url);
+      return search + hash + username + password === "";
+    }, "must hold neither query, fragment nor credentials")
+    .describe("Scheme, host and port, with a path in front of all paths if need be."),
+  allowHttp: z.boolean().default(false).describe("Without it only https is spoken."),
+  allowAddresses: z
+    .array(z.string().refine(isAddressRange, "must be a range such as 10.1.0.0/16"))
+    .default([])
+    .describe("Ranges such as `10.1.0.0/16` that this target may resolve to although they are not public."),
   auth: authSchema.optional(),
-  /** Path of a PEM file of certificate authorities, instead of the system's. */
-  caFile: z.string().min(1).optional(),
-  /** One exchange, from the look-up of the name to the end of the answer. */
-  callMs: z.number().int().min(50).max(120_000).default(10_000),
+  caFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Path of a PEM file of certificate authorities, instead of the system's."),
+  callMs: z
+    .number()
+    .int()
+    .min(50)
+    .max(120_000)
+    .default(10_000)
+    .describe("One exchange, from the look-up of the name to the end of the answer."),
   answerBytesMax: z.number().int().min(1024).max(16_777_216).default(1_048_576),
 };
 
 const inputs = {
   says: z.string().min(1).max(512),
-  /** Pause between two looks at what was started. */
-  pollMs: z.number().int().min(10).max(60_000).default(2000),
+  pollMs: z.number().int().min(10).max(60_000).default(2000).describe("Pause between two looks at what was started."),
   params: parametersSchema.default({}),
 };
 
@@ -52,50 +62,54 @@ const targetSchema = z
       ...reach,
       ...inputs,
       repository: z.string().regex(/^[A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+$/),
-      /** File name of the workflow. */
-      workflow: z.string().regex(/^[A-Za-z0-9_.-]+\.ya?ml$/),
+      workflow: z
+        .string()
+        .regex(/^[A-Za-z0-9_.-]+\.ya?ml$/)
+        .describe("File name of the workflow."),
       ref: z.string().regex(/^[A-Za-z0-9_./-]+$/),
-      /** Input that takes our action id; the workflow's `run-name` must show it. */
       idInput: z
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_-]*$/)
-        .default("omega_action_id"),
+        .default("omega_action_id")
+        .describe("Input that takes our action id; the workflow's `run-name` must show it."),
     }),
     z.strictObject({
       kind: z.literal("jenkins-build"),
       ...reach,
       ...inputs,
-      /** Path of the job, such as `/job/shop/job/deploy`. */
-      job: pathSchema,
-      /** String parameter of the job that takes our action id. */
+      job: pathSchema.describe("Path of the job, such as `/job/shop/job/deploy`."),
       idInput: z
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-        .default("OMEGA_ACTION_ID"),
+        .default("OMEGA_ACTION_ID")
+        .describe("String parameter of the job that takes our action id."),
     }),
     z.strictObject({
       kind: z.literal("http"),
       ...reach,
       ...inputs,
       path: pathSchema,
-      /** Answers what became of the action `{id}`: 404, or JSON with `state` `pending | done | failed`. */
-      statusPath: pathSchema.refine((path) => path.includes("{id}"), "must hold {id}"),
-      /** `whsec_…` of Standard Webhooks. */
-      signingSecret: secretSchema,
+      statusPath: pathSchema
+        .refine((path) => path.includes("{id}"), "must hold {id}")
+        .describe("Answers what became of the action `{id}`: 404, or JSON with `state` `pending | done | failed`."),
+      signingSecret: secretSchema.describe("`whsec_…` of Standard Webhooks."),
     }),
     z.strictObject({
       kind: z.literal("feature-flag"),
       ...reach,
-      /** The flags that may be set; an empty list permits none. */
-      flags: z.array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/)),
+      flags: z
+        .array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/))
+        .describe("The flags that may be set; an empty list permits none."),
       path: pathSchema.refine((path) => path.includes("{flag}"), "must hold {flag}"),
-      /** Field of the flag's JSON object that holds its value. */
       field: z
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-        .default("enabled"),
-      /** `PUT` sends the whole object back, `PATCH` a JSON merge patch (RFC 7396). */
-      method: z.enum(["PUT", "PATCH"]).default("PATCH"),
+        .default("enabled")
+        .describe("Field of the flag's JSON object that holds its value."),
+      method: z
+        .enum(["PUT", "PATCH"])
+        .default("PATCH")
+        .describe("`PUT` sends the whole object back, `PATCH` a JSON merge patch (RFC 7396)."),
     }),
   ])
   .superRefine((target, context) => {
