@@ -30,8 +30,12 @@ export interface Permission {
 export interface BlastRadius {
   readonly objects: string[];
   readonly instances: number;
-  /** How many the workload has, where the action takes some of them away: budgets know the share by it. */
+  /** How many the workload has; budgets know the share by it. Needed wherever `instances` is not 0, which the conformance kit checks. */
   readonly ofInstances?: number;
+  /** How many are out of service at once, at most; absent: all of `instances`. */
+  readonly unavailable?: number;
+  /** What they are instances of; absent: of the service that the incident is about. */
+  readonly workload?: string;
   readonly says: string;
 }
 
