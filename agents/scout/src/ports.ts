@@ -1,7 +1,8 @@
 import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
-import type { RecoveryQuestion } from "./engine.ts";
+import type { CanaryQuestion, RecoveryQuestion } from "./engine.ts";
 import type { Look, LookRow, LookTimes } from "./review/looks.ts";
+import type { CanaryReading } from "./verify/canary.ts";
 import type { Recovery } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
 
@@ -11,6 +12,7 @@ export interface TelemetryReader {
   diagnose(onsetMs: number, affected: readonly Operation[], nowMs: number): Diagnosis;
   waterfall(found: Diagnosis): Waterfall | undefined;
   judge(question: RecoveryQuestion, nowMs: number): Recovery;
+  judgeCanary(question: CanaryQuestion, nowMs: number): CanaryReading;
   /** What a reviewer of the diagnosis may have looked up. */
   look(look: Look, times: LookTimes): LookRow[];
 }

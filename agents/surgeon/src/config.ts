@@ -30,6 +30,23 @@ export const surgeonConfigSchema = agentConfigSchema.extend({
     .prefault({}),
   ssh: sshConfigSchema.prefault({}),
   webhooks: webhookConfigSchema.prefault({}),
+  canary: z
+    .strictObject({
+      judgedBy: z
+        .enum(["telemetry", "readiness"])
+        .default("telemetry")
+        .describe(
+          "Who judges the first new pod of a rollout. telemetry: Scout, by the requests that the pod serves; with too few in time, the change is taken back. readiness: Kubernetes alone, where workloads send no traces.",
+        ),
+      judgeMs: z.coerce
+        .number()
+        .int()
+        .min(1000)
+        .max(50_000)
+        .default(30_000)
+        .describe("How long telemetry may take; a rollout is held for a minute at most."),
+    })
+    .prefault({}),
   deadlines: z
     .strictObject({
       callMs: milliseconds.default(10_000).describe("One call to a target's API."),

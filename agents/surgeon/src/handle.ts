@@ -6,6 +6,7 @@ import type { Clock } from "@omega/shared/clock.ts";
 import type { Log } from "@omega/shared/log.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import type { AnyAction, Registry } from "./actions/registry.ts";
+import { judgeFor, type CanaryRules } from "./canary-judge.ts";
 import { about, resultOf, type Effect } from "./decide.ts";
 import { readInventory, type NamespaceRules } from "./inventory.ts";
 import { planRepair, proveRepair } from "./offer.ts";
@@ -26,6 +27,7 @@ export interface HandlerSetting {
   readonly log: Log;
   readonly namespaces: NamespaceRules;
   readonly history: SettingsHistory;
+  readonly canary: CanaryRules;
   readonly proposeMs: number;
   readonly actionMs: number;
 }
@@ -131,16 +133,21 @@ export class Handler {
     step: "execute" | "undo",
     actionId: string,
     known: KnownAction,
-    { signal }: EffectContext<State>,
+    effect: EffectContext<State>,
   ): Promise<Outcome<void>> {
+    const { clock, canary } = this.#setting;
     const action: AnyAction | undefined = this.#setting.registry.get(known.actionType);
     if (action === undefined) return fail("terminal", "action_unknown", `No action ${known.actionType} is installed.`);
     const plan = action.planSchema.safeParse(known.plan);
     if (!plan.success) return fail("terminal", "plan_unreadable", `The plan is no plan of ${known.actionType}.`);
-    const work = { step, actionId, target: titleOf(known), signal };
+    const work = { step, actionId, target: titleOf(known), signal: effect.signal };
     return await this.#running.run(work, (stop) =>
       this.#within(this.#setting.actionMs, stop, (deadline) =>
-        this.#patiently(deadline, () => action[step](this.#contextFor(known.incidentId, deadline), plan.data)),
+        this.#patiently(deadline, () => {
+          const judge = judgeFor(actionId, canary, { clock, effect, signal: deadline });
+          const context = this.#contextFor(known.incidentId, deadline);
+          return action[step](judge === undefined ? context : { ...context, judgeCanary: judge }, plan.data);
+        }),
       ),
     );
   }

@@ -28,6 +28,7 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
       log,
       namespaces: config.namespaces,
       history,
+      canary: config.canary,
       proposeMs: config.deadlines.proposeMs,
       actionMs: config.deadlines.actionMs,
     });
