@@ -11,7 +11,8 @@ import { about, resultOf, type Effect } from "./decide.ts";
 import { readInventory, type NamespaceRules } from "./inventory.ts";
 import { planRepair, proveRepair } from "./offer.ts";
 import type { Clients } from "./ports.ts";
-import { considerRepairs, type Refusal, type Repair } from "./repair-planner.ts";
+import { considerRemedies, type Remedies } from "./remedies.ts";
+import { considerWorkload, inOrder, type Considered, type Refusal, type Repair } from "./repair-planner.ts";
 import { RunningWork } from "./running-work.ts";
 import type { SettingsHistory } from "./settings-history.ts";
 import type { KnownAction, State } from "./state.ts";
@@ -27,6 +28,7 @@ export interface HandlerSetting {
   readonly log: Log;
   readonly namespaces: NamespaceRules;
   readonly history: SettingsHistory;
+  readonly remedies: Remedies;
   readonly canary: CanaryRules;
   readonly proposeMs: number;
   readonly actionMs: number;
@@ -56,7 +58,7 @@ export class Handler {
   }
 
   async #propose(effect: Extract<Effect, { do: "propose" }>, { cause, signal }: EffectContext<State>): Promise<Draft> {
-    const { clock, clients, namespaces, history, proposeMs } = this.#setting;
+    const { clock, clients, namespaces, history, proposeMs, registry, remedies } = this.#setting;
     const startedAt = clock.now();
     const options: RepairOption[] = [];
     const refused: Refusal[] = [];
@@ -64,16 +66,21 @@ export class Handler {
       const inventory = await this.#patiently(deadline, () =>
         readInventory(clients.kubernetes, namespaces, history, effect.request.cause.service),
       );
-      if (!inventory.ok) {
-        refused.push({ actionType: "k8s", reason: inventory.failure.message.slice(0, 1024) });
-        return;
-      }
-      const considered = considerRepairs({ ...effect.request, requestedAt: cause.time }, inventory.value);
+      const request = { ...effect.request, requestedAt: cause.time };
+      const inCluster: Considered[] = inventory.ok
+        ? considerWorkload(request, inventory.value)
+        : [{ actionType: "k8s", reason: inventory.failure.message.slice(0, 1024) }];
+      const outside = considerRemedies(request.cause, { registry, remedies, ssh: clients.ssh.config });
+      const considered = inOrder(request, [...inCluster, ...outside]);
       refused.push(...considered.refused);
-      for (const repair of considered.repairs.slice(0, optionsMax)) {
-        const option = await this.#patiently(deadline, () => this.#offer(repair, effect.incidentId, deadline));
+      const first = considered.repairs.slice(0, optionsMax);
+      // At once, so that a host that does not answer costs the others nothing; in the order of their weight all the same.
+      const offered = await Promise.all(
+        first.map((repair) => this.#patiently(deadline, () => this.#offer(repair, effect.incidentId, deadline))),
+      );
+      for (const [at, option] of offered.entries()) {
         if (option.ok) options.push(option.value);
-        else refused.push({ actionType: repair.actionType, reason: option.failure.message.slice(0, 1024) });
+        else refused.push({ actionType: first[at]?.actionType ?? "", reason: option.failure.message.slice(0, 1024) });
       }
     });
     return about(cause, {
