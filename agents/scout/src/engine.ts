@@ -1,7 +1,12 @@
 import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import { Detector } from "./detect/detector.ts";
-import type { DetectorSettings } from "./detect/detector.ts";
+import { EarlyWarnings } from "./detect/early-warnings.ts";
+import type { RememberedSignal } from "./detect/early-warnings.ts";
+import { roomOf } from "./detect/room.ts";
 import type { Signal, SignalChange } from "./detect/signal.ts";
+import { tracesOf } from "./detect/traces-of.ts";
+import { Tuning } from "./detect/tuning.ts";
+import type { DetectionConfig } from "./detect/tuning.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
 import { errorOrigins, HandledCalls } from "./diagnose/error-origin.ts";
@@ -22,7 +27,7 @@ import type { WindowLimits } from "./window/telemetry-window.ts";
 
 export interface EngineSettings {
   readonly window?: Partial<WindowLimits>;
-  readonly detector?: Partial<DetectorSettings>;
+  readonly detection?: DetectionConfig;
   readonly sourceRoots: readonly string[];
 }
 
@@ -54,13 +59,17 @@ const ratioRequestsMin = 10;
 export class Engine {
   readonly window: TelemetryWindow;
   readonly detector: Detector;
+  readonly early: EarlyWarnings;
   readonly #sourceRoots: readonly string[];
   /** When telemetry began to arrive; nothing can be said of the time before. */
   #sinceMs: number | undefined;
 
   constructor(settings: EngineSettings) {
     this.window = new TelemetryWindow(settings.window);
-    this.detector = new Detector(this.window.operations, settings.detector);
+    const tuning = new Tuning(settings.detection);
+    const { operations, metrics } = this.window;
+    this.early = new EarlyWarnings(tuning, metrics, tracesOf(operations));
+    this.detector = new Detector(operations, tuning, (news, nowMs) => this.early.observe(news, nowMs));
     this.#sourceRoots = settings.sourceRoots;
   }
 
@@ -71,13 +80,25 @@ export class Engine {
       if (arrival !== undefined) this.detector.observe(arrival, nowMs);
     }
     for (const log of harvest.logs) this.window.addLog(log, nowMs);
-    for (const point of harvest.points) if (tellsOfResources(point.name)) this.window.metrics.add(point);
+    for (const point of harvest.points) {
+      if (tellsOfResources(point.name) || roomOf(point.name) !== undefined) this.window.metrics.add(point);
+    }
   }
 
   /** Call it about every half second: judges every operation and lets go of what is too old. */
   tick(nowMs: number): SignalChange[] {
     this.window.expire(nowMs);
-    return this.detector.tick(nowMs);
+    return [...this.detector.tick(nowMs), ...this.early.tick(nowMs)];
+  }
+
+  /** Goes on with episodes that an earlier process told of. */
+  adopt(signals: readonly RememberedSignal[], nowMs: number): void {
+    const early = signals.filter((signal) => EarlyWarnings.owns(signal));
+    this.early.adopt(early, nowMs);
+    this.detector.adopt(
+      signals.filter((signal) => !early.includes(signal)),
+      nowMs,
+    );
   }
 
   /** The commonest error behind a signal's traces: its type, and its text without what varies. */

@@ -51,7 +51,8 @@ const draftOf = (engine: Engine, { change, signal, says }: SignalChange): Draft 
       says: says.slice(0, 1024),
       confidence: signal.confidence,
       measures: [...signal.measures],
-      ...(signal.kind === "error-ratio" ? { leadTimeMs: 0, ...engine.errorOf(signal) } : {}),
+      ...(signal.leadTimeMs === undefined ? {} : { leadTimeMs: Math.round(signal.leadTimeMs) }),
+      ...(signal.kind === "error-ratio" ? engine.errorOf(signal) : {}),
       traceIds: [...signal.traceIds],
     },
   };
