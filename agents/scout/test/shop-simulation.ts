@@ -83,7 +83,9 @@ export const simulate = (options: {
   engine?: Engine;
   errorRatio?: number;
   charge?: (nowMs: number, noise: () => number) => Partial<Told>;
-  /** Gauges of a service's only instance, asked for each fifteen seconds: name, unit, value. */
+  /** Traffic at a time, as a multiple of `requestsPerSecond`. */
+  pace?: (nowMs: number) => number;
+  /** Gauges of a service's only instance, asked for each fifteen seconds. */
   gauges?: (nowMs: number, noise: () => number) => readonly Gauge[];
 }): { engine: Engine; changes: (SignalChange & { atMs: number })[]; endMs: number; requests: number } => {
   const noise = seeded(options.seed);
@@ -101,7 +103,7 @@ export const simulate = (options: {
       for (const gauge of options.gauges?.(nowMs, noise) ?? []) pointInto(piece, gauge, nowMs);
       engine.ingest(piece, nowMs);
     }
-    for (; nextMs < nowMs; nextMs += -Math.log(1 - noise()) * gapMs) {
+    for (; nextMs < nowMs; nextMs += (-Math.log(1 - noise()) * gapMs) / (options.pace?.(nextMs) ?? 1)) {
       requests += 1;
       const chance = options.errorRatio ?? 0.001;
       const told =

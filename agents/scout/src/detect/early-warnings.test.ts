@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { timeText } from "@omega/shared/clock.ts";
 import { Engine } from "../engine.ts";
+import { healthyShop } from "../../test/healthy-shop.ts";
 import { simulate } from "../../test/shop-simulation.ts";
 import type { Gauge } from "../../test/shop-simulation.ts";
 import type { SignalChange } from "./signal.ts";
@@ -117,7 +118,7 @@ suite("saturation", () => {
       value: 5000,
       attributes: { "db.client.connection.pool.name": "other" },
     };
-    const used = (minute: number) => Math.min(50, 5 + Math.floor(minute * 0.8));
+    const used = (minute: number) => Math.min(50, 5 + Math.floor(minute * 2));
     const { changes } = withGauge(
       20,
       (minute) => ({ value: used(minute), attributes: { ...pool, "db.client.connection.state": "used" } }),
@@ -281,5 +282,15 @@ test("an early warning of an earlier process is not told again, and is told to b
   assert.deepEqual(
     changes.map(({ change, signal }) => [change, signal.signalId]),
     [["cleared", open[0]?.signalId]],
+  );
+});
+
+test("half an hour of a healthy shop, rollouts and all, is nothing to tell", (t) => {
+  const seed = 41;
+  const { changes, requests } = healthyShop({ seed, seconds: 1800, requestsPerSecond: 8 });
+  t.diagnostic(`seed ${seed}: ${requests} requests, ${2 * changes.length} signals an hour`);
+  assert.deepEqual(
+    changes.map((of) => of.says),
+    [],
   );
 });

@@ -45,6 +45,10 @@ const noiseTimes = 3;
 /** What gives back room by itself is judged by its floor: a heap's low points are what a collection could not free. */
 const sawtooth: ReadonlySet<Room> = new Set(["memory"]);
 
+/** What breathes with the traffic is told only when this much of it is used: below, it swells and ebbs every day. */
+const breathing: ReadonlySet<Room> = new Set(["connections", "threads", "queue"]);
+const breathingFrom = 0.6;
+
 /** At most one point for each part of the window: its floor for what saws, its median otherwise. */
 const reduce = (points: readonly TrendPoint[], fromMs: number, toMs: number, floor: boolean): TrendPoint[] => {
   const parts: TrendPoint[][] = Array.from({ length: buckets }, () => []);
@@ -79,6 +83,7 @@ const riseTo = ({ series, room, limit }: Bounded, settings: SaturationSettings):
     const trend = trendOf(reduced);
     if (trend === undefined || trend.slopePerMs <= 0 || trend.pValue > settings.falseAlarmChance) continue;
     if (trend.level - trend.start < Math.max(settings.riseMin * limit, noiseTimes * trend.noise)) continue;
+    if (breathing.has(room) && trend.level < breathingFrom * limit) continue;
     if (!reaches(trend, settings.fullAt * limit)) continue;
     const leadTimeMs = Math.max(0, (settings.fullAt * limit - trend.level) / trend.slopePerMs);
     if (leadTimeMs > settings.horizonMs || (soonest !== undefined && soonest.leadTimeMs <= leadTimeMs)) continue;
