@@ -1,3 +1,4 @@
+import type { MetricRecord } from "@omega/bus-schemas/metric-record.ts";
 import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import { Detector } from "./detect/detector.ts";
 import type { DetectorSettings } from "./detect/detector.ts";
@@ -13,6 +14,7 @@ import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
 import { depthFirst } from "./telemetry/trace.ts";
 import { lookAt } from "./review/looks.ts";
 import type { Look, LookRow, LookTimes } from "./review/looks.ts";
+import { leadMs, metricRecord } from "./trace/metric-record.ts";
 import { shownTrace } from "./trace/shown-trace.ts";
 import { judgeRecovery } from "./verify/recovery.ts";
 import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
@@ -131,6 +133,12 @@ export class Engine {
   /** The trace that shows the likeliest cause, or one of those it was found in. */
   waterfall(found: Diagnosis): Waterfall | undefined {
     return shownTrace(found, (traceId) => this.window.trace(traceId));
+  }
+
+  /** From a minute before the onset, as far as telemetry was coming in then. */
+  metrics(operations: readonly Operation[], onsetMs: number, nowMs: number): MetricRecord | undefined {
+    const fromMs = Math.max(onsetMs - leadMs, this.#sinceMs ?? nowMs);
+    return metricRecord(operations, (...asked) => this.window.operations.outcomes(...asked), [fromMs, nowMs]);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { DataOf } from "@omega/bus-schemas/catalogue.ts";
+import type { DataOf, EventOf } from "@omega/bus-schemas/catalogue.ts";
 import type { IncidentEvent, IncidentRecord } from "../state.ts";
 import { placeOf } from "../memory-of.ts";
 import { code, inline, table } from "./markdown.ts";
@@ -30,6 +30,12 @@ function speakerOf(event: IncidentEvent): string {
   return inline(event.source.split("/")[2] ?? event.source, 40);
 }
 
+function kept(event: EventOf<"trace.recorded"> | EventOf<"metrics.recorded">): string {
+  if (event.type === "trace.recorded")
+    return `Kept the trace ${code(event.data.traceId)}, ${count(event.data.spans.length, "span")}.`;
+  return `Kept how requests to ${count(event.data.operations.length, "operation")} went since ${code(event.data.from)}.`;
+}
+
 function happened(event: IncidentEvent): string {
   const says = (text: string): string => inline(text, whatMax);
   switch (event.type) {
@@ -53,7 +59,8 @@ function happened(event: IncidentEvent): string {
     case "memory.forgotten":
       return `Taken out of memory by ${says(event.data.by)}: ${says(event.data.reason)}`;
     case "trace.recorded":
-      return `Kept the trace ${code(event.data.traceId)}, ${count(event.data.spans.length, "span")}.`;
+    case "metrics.recorded":
+      return kept(event);
     case "remediation.requested": {
       const { service, kind, location } = event.data.cause;
       return `Repairs asked for: ${kind} fault of ${code(service)}${location === undefined ? "" : ` at ${code(placeOf(location) ?? "")}`}.`;
