@@ -3,6 +3,7 @@ import type { Envelope } from "./envelope.ts";
 import * as action from "./events/action.ts";
 import * as agent from "./events/agent.ts";
 import * as audit from "./events/audit.ts";
+import * as canary from "./events/canary.ts";
 import * as control from "./events/control.ts";
 import * as diagnosis from "./events/diagnosis.ts";
 import * as incident from "./events/incident.ts";
@@ -25,6 +26,7 @@ const definitions = {
   ...model,
   ...remediation,
   ...action,
+  ...canary,
   ...undo,
   ...control,
   ...policy,

@@ -6,14 +6,14 @@ import type { Clock } from "@omega/shared/clock.ts";
 import { fail, ok } from "@omega/shared/outcome.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
 import type { Effect } from "./decide.ts";
+import type { RecoveryQuestion } from "./engine.ts";
 import type { Candidate, Diagnosis } from "./diagnose/diagnosis.ts";
 import type { SourceReader, TelemetryReader } from "./ports.ts";
 import { answerReview, reviewByMs, type Reviewers } from "./second-opinion.ts";
 import { withSource } from "./source-evidence.ts";
-import { ratioKey } from "./state.ts";
-import type { State } from "./state.ts";
+import { canaryKey, ratioKey } from "./state.ts";
+import type { Incident, State } from "./state.ts";
 import type { Recovery } from "./verify/recovery.ts";
-import type { Operation } from "./window/operation-log.ts";
 
 export interface Surroundings {
   readonly telemetry: TelemetryReader;
@@ -46,6 +46,8 @@ export const perform = (
       return answerDiagnosis(around, effect.opened, context, signal);
     case "review":
       return answerReview(around, effect.reached, context, signal);
+    case "judge-canary":
+      return answerCanary(around, effect.held, context, signal);
     case "verify":
       return answerVerification(around, effect.requested, context, signal);
   }
@@ -129,6 +131,35 @@ const wireCandidate = (candidate: Candidate): DataOf<"diagnosis.reached">["candi
   return { ...wire, evidence: candidate.evidence.slice(0, 32).map((of) => ({ ...of, says: of.says.slice(0, 2048) })) };
 };
 
+async function answerCanary(
+  around: Surroundings,
+  held: EventOf<"canary.held">,
+  context: EffectContext<State>,
+  signal: AbortSignal,
+): Promise<Outcome<readonly Draft[]>> {
+  const { clock, telemetry } = around;
+  const { actionId, pod, heldAt, judgeBy } = held.data;
+  const heldMs = Date.parse(heldAt);
+  for (;;) {
+    if (signal.aborted) return stopped;
+    const incident = context.state().incidents.get(held.incidentid ?? "");
+    // Over, or judged by another Scout: nobody waits for an answer.
+    if (incident === undefined || incident.canaries.includes(canaryKey(held.data))) return ok([]);
+    const question = { pod, heldMs, onsetMs: incident.onsetMs ?? heldMs, known: knownOf(incident) };
+    const { verdict, ...reading } = telemetry.judgeCanary(question, clock.now());
+    const late = clock.now() >= Date.parse(judgeBy);
+    if (verdict !== "pending" || late) {
+      const data = { actionId, pod, ...reading, verdict: verdict === "pending" ? ("inconclusive" as const) : verdict };
+      return ok([{ type: "canary.judged", incidentid: held.incidentid ?? "", data }]);
+    }
+    await clock.sleep(lookEveryMs, signal);
+  }
+}
+
+function knownOf(incident: Incident | undefined): RecoveryQuestion["known"] {
+  return ({ service, name }) => incident?.ratios.get(ratioKey(service, name));
+}
+
 async function answerVerification(
   around: Surroundings,
   requested: EventOf<"verification.requested">,
@@ -147,7 +178,7 @@ async function answerVerification(
       terms,
       afterMs,
       onsetMs: incident?.onsetMs ?? afterMs,
-      known: ({ service, name }: Operation) => incident?.ratios.get(ratioKey(service, name)),
+      known: knownOf(incident),
     };
     const recovery = telemetry.judge(question, clock.now());
     if (recovery.verdict !== "pending") {
