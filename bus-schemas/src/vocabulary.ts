@@ -118,8 +118,12 @@ export const blastRadiusSchema = z.strictObject({
   objects: z.array(z.string()).max(256),
   /** Instances (pods, hosts) that the action replaces or reconfigures. */
   instances: z.number().int().min(0),
-  /** How many the workload has, where the action takes some of them away. */
+  /** How many the workload has, where the action disturbs some of them. */
   ofInstances: z.number().int().min(0).optional(),
+  /** How many are out of service at once, at most; absent: all of `instances`. A rolling update takes away fewer than it replaces. */
+  unavailable: z.number().int().min(0).optional(),
+  /** What `ofInstances` are instances of, such as `Deployment shop/payments`; absent: of the service that the incident is about. */
+  workload: z.string().max(512).optional(),
   says: z.string().max(1024),
 });
 

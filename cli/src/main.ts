@@ -4,6 +4,7 @@ import { addApprovals } from "./commands/approve.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addAutonomy } from "./commands/autonomy.ts";
 import { addBus } from "./commands/bus.ts";
+import { addConfig } from "./commands/config.ts";
 import { addConsole } from "./commands/console.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDiagnose } from "./commands/diagnose.ts";
@@ -41,6 +42,7 @@ addReplay(program);
 addEvents(program);
 addAudit(program);
 addBus(program);
+addConfig(program);
 
 // Readers such as `head` close the pipe early; that ends the command, it is no fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

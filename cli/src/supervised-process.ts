@@ -111,8 +111,9 @@ export class SupervisedProcess {
     while (!this.#stopping.signal.aborted) {
       const startedAt = this.#clock.now();
       const ending = await this.#runOnce();
-      if (this.#stopping.signal.aborted) return;
+      // Whoever waits for it to be ready hears so, also when it was told to stop before.
       this.#firstLine.reject(new Error(`${this.spec.name} ended (${ending.text})`));
+      if (this.#stopping.signal.aborted) return;
       if (!this.spec.restart || hopelessCodes.has(ending.code ?? -1)) {
         this.#change("failed", `ended (${ending.text}) and is not started again`);
         return;

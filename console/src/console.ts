@@ -6,17 +6,17 @@ import { Keyring, loadSigner, type Signer } from "@omega/shared/signing.ts";
 import { AuditLog } from "./audit-log.ts";
 import type { ConsoleConfig } from "./config.ts";
 import { Feed } from "./feed.ts";
-import { incidentDetail } from "./incident-detail.ts";
+import { incidentDetail, questionIn } from "./incident-detail.ts";
 import type { Recorded } from "./incident-records.ts";
 import { perform, type Act } from "./person-acts.ts";
 import { frameOf, Projection } from "./projection.ts";
 import { autonomyOf, gaugesOf, settingsOf, type Rules } from "./settings.ts";
+import { SharedAnswers, type SharedBody } from "./shared-answers.ts";
 import { StreamReader, type StreamListener } from "./stream-reader.ts";
 import type {
   ActAnswer,
   BusState,
   EventDetail,
-  Frame,
   IncidentDetail,
   Knowledge,
   Now,
@@ -27,6 +27,8 @@ import type {
 
 /** Signals and memories outside of incidents that reasoning refers to; older ones are found in the audit log. */
 const othersKept = 2000;
+/** Answers about incidents that are kept for whoever asks the same next. */
+const answerBytesMax = 16_000_000;
 
 /** The console's one projection of the stream, and what it answers from it. Knows nothing of HTTP but the feed's clients. */
 export class Console implements StreamListener {
@@ -38,6 +40,7 @@ export class Console implements StreamListener {
   readonly #ids: Ids;
   readonly #reader: StreamReader;
   readonly #signer: Signer;
+  #answers = new SharedAnswers(answerBytesMax);
   #projection: Projection;
   #others: Recorded[] = [];
 
@@ -88,6 +91,7 @@ export class Console implements StreamListener {
   restart(): void {
     this.#projection = new Projection(autonomyOf(this.#rules));
     this.#others = [];
+    this.#answers = new SharedAnswers(answerBytesMax);
     this.feed.restart();
   }
 
@@ -101,27 +105,19 @@ export class Console implements StreamListener {
     return { ...this.#projection.now(), at, bus: this.#reader.state, budgets };
   }
 
-  async timeline(incidentId: string): Promise<readonly Frame[] | undefined> {
-    const records = await this.#recordsOf(incidentId);
-    return records?.map(frameOf);
+  /** Every event of an incident, told, as JSON. */
+  async timeline(incidentId: string): Promise<SharedBody | undefined> {
+    return await this.#answers.of(`timeline ${incidentId}`, this.#revisionOf(incidentId), async () => {
+      const records = await this.#recordsOf(incidentId);
+      return records?.map(frameOf);
+    });
   }
 
-  async incident(incidentId: string): Promise<IncidentDetail | undefined> {
-    const records = await this.#recordsOf(incidentId);
-    const card = this.#projection.incidents.card(incidentId);
-    if (records === undefined || card === undefined) return undefined;
-    const causes = new Set(records.map(({ event }) => event.causationid));
-    const similar = new Set(
-      records.flatMap(({ event }) =>
-        event.type === "memory.recalled" ? event.data.matches.map((match) => match.incidentId) : [],
-      ),
+  /** An IncidentDetail as JSON. */
+  async incident(incidentId: string): Promise<SharedBody | undefined> {
+    return await this.#answers.of(`incident ${incidentId}`, this.#revisionOf(incidentId), () =>
+      this.#detailOf(incidentId),
     );
-    const others = this.#others.filter(
-      ({ event }) =>
-        event.incidentid !== incidentId &&
-        (causes.has(event.id) || (event.type === "memory.stored" && similar.has(event.incidentid ?? ""))),
-    );
-    return incidentDetail({ seq: this.seq(), card, records, others, sourceRoot: this.#config.sourceRoot });
   }
 
   async event(seq: number): Promise<EventDetail | undefined> {
@@ -147,8 +143,39 @@ export class Console implements StreamListener {
       signer: this.#signer,
       clock: this.#clock,
       ids: this.#ids,
-      pending: async (incidentId) => (await this.incident(incidentId))?.pending,
+      pending: async (incidentId) => {
+        const [records, card] = [await this.#recordsOf(incidentId), this.#projection.incidents.card(incidentId)];
+        return records === undefined || card === undefined ? undefined : questionIn(records, card);
+      },
       frozenBy: () => this.#projection.panic.frozenBy,
+    });
+  }
+
+  #revisionOf(incidentId: string): number {
+    return this.#projection.incidents.lastSeqOf(incidentId) ?? 0;
+  }
+
+  async #detailOf(incidentId: string): Promise<IncidentDetail | undefined> {
+    const records = await this.#recordsOf(incidentId);
+    const card = this.#projection.incidents.card(incidentId);
+    if (records === undefined || card === undefined) return undefined;
+    const causes = new Set(records.map(({ event }) => event.causationid));
+    const similar = new Set(
+      records.flatMap(({ event }) =>
+        event.type === "memory.recalled" ? event.data.matches.map((match) => match.incidentId) : [],
+      ),
+    );
+    const others = this.#others.filter(
+      ({ event }) =>
+        event.incidentid !== incidentId &&
+        (causes.has(event.id) || (event.type === "memory.stored" && similar.has(event.incidentid ?? ""))),
+    );
+    return incidentDetail({
+      seq: records.at(-1)?.seq ?? 0,
+      card,
+      records,
+      others,
+      sourceRoot: this.#config.sourceRoot,
     });
   }
 
@@ -156,6 +183,7 @@ export class Console implements StreamListener {
     const held = this.#projection.incidents.eventsOf(incidentId);
     if (held === undefined) return undefined;
     if ("events" in held) return held.events;
+    if (this.#reader.bus === undefined) return undefined;
     const range = await this.#reader.range(held.firstSeq, held.lastSeq);
     return range.filter(({ event }) => event.incidentid === incidentId);
   }

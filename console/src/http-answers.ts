@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { SharedBody } from "./shared-answers.ts";
 
 /** No inline script or style, nothing from elsewhere, no framing; scripts can't be made from text (Trusted Types). */
 const contentSecurityPolicy = [
@@ -30,6 +31,20 @@ export function answerJson(response: ServerResponse, status: number, value: unkn
   const text = JSON.stringify(value);
   response.writeHead(status, { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" });
   response.end(text);
+}
+
+/** A body that was made once for all who ask. */
+export function answerShared(request: IncomingMessage, response: ServerResponse, { plain, gzip }: SharedBody): void {
+  const taken = /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? "")) ? gzip : undefined;
+  const body = taken ?? plain;
+  response.writeHead(200, {
+    "content-type": "application/json; charset=utf-8",
+    "content-length": body.length,
+    "cache-control": "no-store",
+    vary: "accept-encoding",
+    ...(taken === undefined ? {} : { "content-encoding": "gzip" }),
+  });
+  response.end(body);
 }
 
 export function refuse(response: ServerResponse, status: number, code: string, says: string): void {

@@ -4,10 +4,11 @@ import type { Log } from "@omega/shared/log.ts";
 import { reasonOf } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import type { Console } from "./console.ts";
-import { answerJson, guard, jsonBody, refuse } from "./http-answers.ts";
+import { answerJson, answerShared, guard, jsonBody, refuse } from "./http-answers.ts";
 import type { PageFiles } from "./page-files.ts";
 import { windowMsMax } from "./panic-view.ts";
 import { actSchema } from "./person-acts.ts";
+import type { SharedBody } from "./shared-answers.ts";
 import { cookieName, type SignIn } from "./sign-in.ts";
 import type { Person } from "./wire.ts";
 
@@ -122,7 +123,7 @@ class Exchange {
       case "feed":
         return source.feed.add(this.#response, header(this.#request, "last-event-id"), numberIn(query, "after") ?? 0);
       case "incidents":
-        return this.#found(part === "timeline" ? await source.timeline(id) : await source.incident(id));
+        return this.#shared(part === "timeline" ? await source.timeline(id) : await source.incident(id));
       case "events":
         return this.#found(await source.event(Number(id)));
       case "panic":
@@ -187,8 +188,17 @@ class Exchange {
   }
 
   #found(value: unknown): void {
-    if (value === undefined) this.#refuse(404, "not_found", "There is nothing of this name, or not any more.");
+    if (value === undefined) this.#missing();
     else answerJson(this.#response, 200, value);
+  }
+
+  #shared(body: SharedBody | undefined): void {
+    if (body === undefined) this.#missing();
+    else answerShared(this.#request, this.#response, body);
+  }
+
+  #missing(): void {
+    this.#refuse(404, "not_found", "There is nothing of this name, or not any more.");
   }
 
   #refuse(status: number, code: string, says: string): void {

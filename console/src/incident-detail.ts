@@ -7,12 +7,16 @@ import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import { pendingApproval } from "@omega/shared/incident-view.ts";
 import { targetName } from "@omega/shared/timeline.ts";
 import type { Recorded } from "./incident-records.ts";
-import type { IncidentCard, IncidentDetail, MetricSeries, SourceExcerpt } from "./wire.ts";
+import { metricsOf } from "./metric-series.ts";
+import type { IncidentCard, IncidentDetail, SourceExcerpt } from "./wire.ts";
 
 const linesAround = 6;
 const sourceBytesMax = 2_000_000;
-/** Beyond so many events the chain is told from the first and the last ones: a person reads no more. */
-const reasonedMax = 2000;
+/** Beyond so many events the chain is told from the first and the last ones: a person reads no more, and all stand in the timeline. */
+const reasonedMax = 300;
+/** Repairs are shown of the last rounds of planning; the earlier ones stand in the timeline. */
+const roundsShown = 3;
+const marksMax = 100;
 
 /** An incident as a person looks into it. `others` are signals and memories that stand outside of it. */
 export function incidentDetail(parts: {
@@ -27,11 +31,12 @@ export function incidentDetail(parts: {
   const last = <Type extends OmegaEvent["type"]>(type: Type): EventOf<Type> | undefined =>
     events.findLast((event): event is Extract<OmegaEvent, EventOf<Type>> => event.type === type);
   const diagnosis = last("diagnosis.reached");
-  const proposed = events.filter((event) => event.type === "remediation.proposed");
+  const rounds = events.filter((event) => event.type === "remediation.proposed");
+  const proposed = rounds.slice(-roundsShown);
   const recalled = last("memory.recalled");
   const trace = last("trace.recorded")?.data;
   const postmortem = last("postmortem.written")?.data.text;
-  const pending = pendingApproval({ events, status: card.status })?.request;
+  const pending = questionIn(records, card);
   const location = card.location ?? diagnosis?.data.candidates[0]?.location;
   const source = location === undefined ? undefined : excerptOf(location, sourceRoot);
   return {
@@ -43,18 +48,22 @@ export function incidentDetail(parts: {
     ...(source === undefined ? {} : { source }),
     options: proposed.flatMap(({ data }) => data.options.map(({ plan: _plan, params: _params, ...option }) => option)),
     refused: proposed.flatMap(({ data }) => data.refused),
-    ...(pending === undefined ? {} : { pending: questionOf(pending) }),
+    earlierRounds: rounds.length - proposed.length,
+    ...(pending === undefined ? {} : { pending }),
     ...(recalled === undefined ? {} : { recalled: { says: recalled.data.says, matches: recalled.data.matches } }),
-    metrics: metricsOf([...others, ...records]),
+    metrics: metricsOf([...others.map(({ event }) => event), ...events]),
     marks: marksOf(card, records),
     reasoning: reasoningOf(card.id, loggedIn(records, others)),
     ...(postmortem === undefined ? {} : { postmortem }),
   };
 }
 
-function questionOf({ id, data }: EventOf<"approval.requested">): NonNullable<IncidentDetail["pending"]> {
-  const { optionId, planHash, expiresAt, reasons } = data;
-  return { requestId: id, optionId, planHash, expiresAt: Date.parse(expiresAt), reasons };
+/** What waits for a person in an incident. */
+export function questionIn(records: readonly Recorded[], { status }: IncidentCard): IncidentDetail["pending"] {
+  const asked = pendingApproval({ events: records.map(({ event }) => event), status })?.request;
+  if (asked === undefined) return undefined;
+  const { optionId, planHash, expiresAt, reasons } = asked.data;
+  return { requestId: asked.id, optionId, planHash, expiresAt: Date.parse(expiresAt), reasons };
 }
 
 function diagnosed({ data }: EventOf<"diagnosis.reached">): NonNullable<IncidentDetail["diagnosis"]> {
@@ -81,51 +90,6 @@ function loggedIn(records: readonly Recorded[], others: readonly Recorded[]): Lo
     .map(({ seq, event }) => ({ index: seq, leaf: canonicalHash(event), event }));
 }
 
-interface Series {
-  readonly unit: string;
-  baseline?: number;
-  readonly points: MetricSeries["points"][number][];
-}
-
-/** Signals by their own measures, and after them what verification counted of the same operation, each as a line over time. */
-function metricsOf(records: readonly Recorded[]): MetricSeries[] {
-  const series = new Map<string, Series>();
-  const seriesOf = (name: string, unit: string): Series => {
-    const known = series.get(name) ?? { unit, points: [] };
-    series.set(name, known);
-    return known;
-  };
-  const checked = new Map<string, string>();
-  for (const { event } of records) {
-    if (event.type === "signal.detected") {
-      const { service, operation, measures, says } = event.data;
-      for (const { name, unit, value, baseline } of measures) {
-        const one = seriesOf(`${service} ${operation}: ${name}`, unit);
-        one.points.push({ at: Date.parse(event.time), value, says });
-        if (baseline !== undefined) one.baseline = baseline;
-      }
-    }
-    if (event.type === "verification.requested") {
-      const { actionId, checks } = event.data;
-      checked.set(actionId, checks.map(({ service, operation }) => `${service} ${operation}`).join(", "));
-    }
-    if (event.type !== "recovery.confirmed" && event.type !== "recovery.failed") continue;
-    const what = checked.get(event.data.actionId) ?? "verification";
-    for (const { at, requests, failures, p95Ms } of event.data.measurements) {
-      const says = `${failures} of ${requests} requests failed, measured to verify`;
-      const time = Date.parse(at);
-      if (requests > 0)
-        seriesOf(`${what}: error-ratio`, "1").points.push({ at: time, value: failures / requests, says });
-      if (p95Ms !== undefined) seriesOf(`${what}: p95`, "ms").points.push({ at: time, value: p95Ms, says });
-    }
-  }
-  return [...series].map(([name, { points, ...rest }]) => ({
-    name,
-    ...rest,
-    points: points.toSorted((one, other) => one.at - other.at),
-  }));
-}
-
 function marksOf(card: IncidentCard, records: readonly Recorded[]): IncidentDetail["marks"] {
   const marks: IncidentDetail["marks"][number][] = [{ at: card.onset, says: "onset", kind: "onset" }];
   for (const { event } of records) {
@@ -134,7 +98,7 @@ function marksOf(card: IncidentCard, records: readonly Recorded[]): IncidentDeta
       marks.push({ at, says: `${event.data.actionType} on ${targetName(event.data.target)}`, kind: "action" });
     if (event.type === "undo.started") marks.push({ at, says: "taken back", kind: "undo" });
   }
-  return marks;
+  return marks.length <= marksMax ? marks : [...marks.slice(0, 1), ...marks.slice(-marksMax)];
 }
 
 /** Lines around the one at fault; nothing where the file is not here, or lies outside of the root. */

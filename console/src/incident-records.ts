@@ -66,6 +66,11 @@ export class IncidentRecords {
     return record === undefined ? undefined : cardOf(record);
   }
 
+  /** Where its newest event stands in the stream. */
+  lastSeqOf(id: string): number | undefined {
+    return this.#records.get(id)?.lastSeq;
+  }
+
   /** Its events, or where in the stream they lie. */
   eventsOf(id: string): { events: readonly Recorded[] } | { firstSeq: number; lastSeq: number } | undefined {
     const record = this.#records.get(id);

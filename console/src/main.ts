@@ -1,12 +1,10 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { fileURLToPath } from "node:url";
 import { systemClock } from "@omega/shared/clock.ts";
-import { readConfig } from "@omega/shared/config-file.ts";
 import { systemIds } from "@omega/shared/ids.ts";
 import { createLog } from "@omega/shared/log.ts";
 import { reasonOf } from "@omega/shared/outcome.ts";
+import { configFromCommandLine } from "@omega/shared/process-config.ts";
 import { builtPage } from "./built-page.ts";
 import { consoleConfigSchema, type ConsoleConfig } from "./config.ts";
 import { Console } from "./console.ts";
@@ -15,39 +13,8 @@ import { PageFiles } from "./page-files.ts";
 import { rulesIn } from "./settings.ts";
 import { makeSignInLink, SignIn } from "./sign-in.ts";
 
-const standard = fileURLToPath(new URL("../../infra/config/console.yaml", import.meta.url));
-
-interface CommandLine {
-  readonly config: ConsoleConfig;
-  /** Print the address alone: whoever keeps what this process prints must not keep a token. */
-  readonly addressOnly: boolean;
-}
-
-function fromCommandLine(): CommandLine | undefined {
-  let path: string;
-  let addressOnly: boolean;
-  try {
-    const options = {
-      config: { type: "string", default: standard },
-      "address-only": { type: "boolean", default: false },
-    } as const;
-    ({ config: path, "address-only": addressOnly } = parseArgs({ options }).values);
-  } catch (error) {
-    process.stderr.write(
-      `console: ${reasonOf(error)}\nusage: node console/src/main.ts [--config FILE] [--address-only]\n`,
-    );
-    process.exitCode = 64;
-    return undefined;
-  }
-  const config = readConfig(path, consoleConfigSchema, process.env);
-  if (config.ok) return { config: config.value, addressOnly };
-  process.stderr.write(`console: ${config.failure.code}\n${config.failure.message}\n`);
-  process.exitCode = 78;
-  return undefined;
-}
-
 /** Exit codes: 0 after SIGTERM or SIGINT, 64 a bad command line, 78 a bad config, 1 a port that is taken, a page that can't be built, or a bug. */
-async function run({ config, addressOnly }: CommandLine): Promise<void> {
+async function run(config: ConsoleConfig, addressOnly: boolean): Promise<void> {
   const log = createLog("console", config.log.level);
   const stopping = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
@@ -68,10 +35,16 @@ async function run({ config, addressOnly }: CommandLine): Promise<void> {
   rmSync(address, { force: true });
 }
 
-const given = fromCommandLine();
+const given = configFromCommandLine({
+  name: "console",
+  program: "console/src/main.ts",
+  schema: consoleConfigSchema,
+  // Print the address alone: whoever keeps what this process prints must not keep a token.
+  flags: ["address-only"],
+});
 if (given !== undefined) {
   try {
-    await run(given);
+    await run(given.config, given.flags.has("address-only"));
   } catch (error) {
     process.stderr.write(`console: ${reasonOf(error)}\n`);
     process.exitCode = 1;

@@ -173,6 +173,7 @@ export interface Pending {
 }
 
 export interface IncidentDetail {
+  /** Of its newest event: what stands here is as of then. */
   readonly seq: number;
   readonly card: IncidentCard;
   readonly events: number;
@@ -190,6 +191,8 @@ export interface IncidentDetail {
   readonly source?: SourceExcerpt;
   readonly options: readonly Omit<RepairOption, "plan" | "params">[];
   readonly refused: readonly { readonly actionType: string; readonly reason: string }[];
+  /** Rounds of planning whose repairs are not among these any more. */
+  readonly earlierRounds: number;
   readonly pending?: Pending;
   readonly recalled?: { readonly says: string; readonly matches: readonly MemoryMatch[] };
   readonly metrics: readonly MetricSeries[];

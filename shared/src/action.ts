@@ -4,6 +4,22 @@ import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { Outcome } from "./outcome.ts";
 
+/** The first new instance of a rollout, held while it is judged. */
+export interface HeldCanary {
+  readonly pod: { readonly name: string; readonly uid: string };
+  /** What rolls out, and how many instances it is to have. */
+  readonly workload: string;
+  readonly of: number;
+  /** The hold ends by itself after so long. */
+  readonly holdMs: number;
+}
+
+/** `inconclusive` is never taken for good: the change is taken back. */
+export interface CanaryVerdict {
+  readonly verdict: "success" | "failed" | "inconclusive";
+  readonly says: string;
+}
+
 /** What an action may need besides its clients. */
 export interface ActionContext<Clients> {
   readonly clients: Clients;
@@ -13,6 +29,11 @@ export interface ActionContext<Clients> {
   readonly fieldManager: string;
   /** Aborts at the action's deadline: stop at the next safe point and say `unknown` or what is known. */
   readonly signal: AbortSignal;
+  /**
+   * Judges the first new instance by its own telemetry. Answers `inconclusive` in time, or when `signal` aborts. Absent: there is nobody
+   * to ask, and readiness decides alone.
+   */
+  judgeCanary?(held: HeldCanary): Promise<CanaryVerdict>;
 }
 
 /** A right that the action needs: RBAC manifests and docs are generated from it. */
@@ -25,8 +46,12 @@ export interface Permission {
 export interface BlastRadius {
   readonly objects: string[];
   readonly instances: number;
-  /** How many the workload has, where the action takes some of them away: budgets know the share by it. */
+  /** How many the workload has; budgets know the share by it. Needed wherever `instances` is not 0, which the conformance kit checks. */
   readonly ofInstances?: number;
+  /** How many are out of service at once, at most; absent: all of `instances`. */
+  readonly unavailable?: number;
+  /** What they are instances of; absent: of the service that the incident is about. */
+  readonly workload?: string;
   readonly says: string;
 }
 

@@ -1,5 +1,3 @@
-import { parseArgs } from "node:util";
-import { fileURLToPath } from "node:url";
 import { leaseBucket } from "@omega/bus-schemas/streams.ts";
 import type { z } from "zod";
 import { runAgent, type AgentDefinition, type AgentRole, type AgentSurroundings, type RunningAgent } from "./agent.ts";
@@ -7,13 +5,13 @@ import type { AgentConfig } from "./agent-config.ts";
 import { busIdentity } from "./bus-identity.ts";
 import type { Bus } from "./bus.ts";
 import { systemClock } from "./clock.ts";
-import { readConfig } from "./config-file.ts";
 import { systemIds } from "./ids.ts";
 import { HistoryLost } from "./known-past.ts";
 import { leadOnce, type Leadership } from "./lease.ts";
 import { createLog, type Log } from "./log.ts";
 import { NatsBus } from "./nats-bus.ts";
 import { reasonOf } from "./outcome.ts";
+import { configFromCommandLine } from "./process-config.ts";
 import { Keyring, loadSigner } from "./signing.ts";
 import { startTelemetry } from "./telemetry.ts";
 
@@ -58,8 +56,13 @@ export async function runAgentProcess<Schema extends z.ZodType<AgentConfig>, Sta
   compose(setting: AgentSetting<z.output<Schema>>): Promise<Composition<State, Effect> | undefined>;
 }): Promise<void> {
   const { role } = options;
-  const config = configOf(options.role, options.configSchema);
-  if (config === undefined) return;
+  const started = configFromCommandLine({
+    name: role,
+    program: `agents/${role}/src/main.ts`,
+    schema: options.configSchema,
+  });
+  if (started === undefined) return;
+  const { config } = started;
   const log = createLog(role, config.log.level);
   const stopping = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stopping.abort());
@@ -130,26 +133,6 @@ async function untilDone<State>(
   if (ended === "lost") throw new Error("the lease was lost; another process may lead already");
   stopping.abort();
   await agent.stop();
-}
-
-function configOf<Schema extends z.ZodType<AgentConfig>>(
-  role: AgentRole,
-  schema: Schema,
-): z.output<Schema> | undefined {
-  const standard = fileURLToPath(new URL(`../../infra/config/${role}.yaml`, import.meta.url));
-  let path = standard;
-  try {
-    path = parseArgs({ options: { config: { type: "string", default: standard } } }).values.config;
-  } catch (error) {
-    process.stderr.write(`${role}: ${reasonOf(error)}\nusage: node agents/${role}/src/main.ts [--config FILE]\n`);
-    process.exitCode = 64;
-    return undefined;
-  }
-  const config = readConfig(path, schema, process.env);
-  if (config.ok) return config.value;
-  process.stderr.write(`${role}: ${config.failure.code}\n${config.failure.message}\n`);
-  process.exitCode = 78;
-  return undefined;
 }
 
 async function connectPatiently(

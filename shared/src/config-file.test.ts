@@ -55,6 +55,13 @@ describe("readConfig", () => {
     it(`names the place of ${what}`, () => assert.match(read(text), message));
   }
 
+  it("reads a number from the environment where one is wanted, and a text where that is", () => {
+    const text = "keys: ${KEYS}\nbus: { servers: [] }\nlimits:\n  spansMax: ${SPANS}\n";
+    assert.equal(read(text, { KEYS: "7", SPANS: "12" }), '{"keys":"7","bus":{"servers":[]},"limits":{"spansMax":12}}');
+    assert.match(read(text, { KEYS: "7", SPANS: "many" }), /^scout\.yaml:4:3: limits\.spansMax: .*number/);
+    assert.match(read(text.replace("${SPANS}", "'12'"), { KEYS: "7" }), /^scout\.yaml:4:3: limits\.spansMax: .*number/);
+  });
+
   it("names every mistake of a file at once", () => {
     assert.equal(read("kees: k\nbus: { servers: [7] }\n").split("\n").length, 3);
   });

@@ -71,6 +71,29 @@ describe("a budget", () => {
     assert.equal(answer(unknown, exampleOption), ordered);
   });
 
+  it("of a workload's share counts what is out of service at once, workload by workload", () => {
+    const taking = (workload: string, unavailable: number): RepairOption => ({
+      ...exampleOption,
+      blastRadius: { objects: [], instances: 4, ofInstances: 4, unavailable, workload, says: "" },
+    });
+    const rolling = planned();
+    assert.equal(answer(rolling, taking("Deployment shop/payments", 1)), ordered);
+    const again = planned();
+    again.spend(taking("Deployment shop/payments", 2));
+    assert.match(answer(again, taking("Deployment shop/payments", 1)), /75 % of Deployment shop\/payments in 10 min/);
+    const other = planned();
+    other.spend(taking("Deployment shop/cart", 2));
+    assert.equal(answer(other, taking("Deployment shop/payments", 1)), ordered);
+    const harmless = planned();
+    harmless.spend(taking("Deployment shop/payments", 4));
+    assert.equal(
+      answer(harmless, taking("Deployment shop/payments", 0)),
+      ordered,
+      "what takes nothing away adds nothing",
+    );
+    assert.match(answer(planned(), taking("Deployment shop/payments", 4)), /it would make 100 % of Deployment/);
+  });
+
   it("of concurrent incidents counts those with an action in hand", () => {
     const story = planned(budgeted({ incidentsMax: 1 }));
     const [first] = Object.values(story.state.incidents);

@@ -1,6 +1,6 @@
 import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import type { Rules } from "./config.ts";
-import { keyOf, serviceOf, targetText, type CountedOrder } from "./orders.ts";
+import { keyOf, serviceOf, takenBy, targetText, type CountedOrder } from "./orders.ts";
 import type { Incident, State } from "./state.ts";
 
 /**
@@ -16,6 +16,8 @@ export interface BudgetState {
   readonly actionsLeft: number;
   readonly exhausted: readonly { readonly name: BudgetName; readonly says: string }[];
 }
+
+type Taken = ReturnType<typeof takenBy>;
 
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
@@ -48,12 +50,14 @@ export function budgetsFor(
   if (repeats >= budgets.repeatsMax)
     spent("repeats", `it ran ${repeats} times in the last ${budgets.repeatsWindowMs / minuteMs} min`);
 
-  const share = shareOf(option, serviceOf(option, incident), within(budgets.workloadShareWindowMs));
-  if (share !== undefined && share > budgets.workloadShareMax) {
+  const taken = takenBy(option.blastRadius, serviceOf(option, incident));
+  const share = shareOf(taken, within(budgets.workloadShareWindowMs));
+  // Whoever takes nothing away adds nothing to what was taken.
+  if (share !== undefined && taken.instances > 0 && share > budgets.workloadShareMax) {
     const percent = (part: number): string => `${Math.round(part * 100)} %`;
     spent(
       "workload-share",
-      `it would make ${percent(share)} of ${serviceOf(option, incident)} in ${budgets.workloadShareWindowMs / minuteMs} min; ${percent(budgets.workloadShareMax)} is allowed`,
+      `it would make ${percent(share)} of ${taken.workload} in ${budgets.workloadShareWindowMs / minuteMs} min; ${percent(budgets.workloadShareMax)} is allowed`,
     );
   }
 
@@ -66,9 +70,9 @@ export function budgetsFor(
 }
 
 /** Part of the workload that its orders in the window and this option take away; unknown where the action does not say of how many. */
-function shareOf({ blastRadius }: RepairOption, service: string, orders: readonly CountedOrder[]): number | undefined {
-  const { instances, ofInstances } = blastRadius;
+function shareOf(taken: Taken, orders: readonly CountedOrder[]): number | undefined {
+  const { workload, instances, ofInstances } = taken;
   if (ofInstances === undefined || ofInstances === 0) return undefined;
-  const taken = orders.filter((order) => order.service === service && order.ofInstances !== undefined);
-  return (taken.reduce((sum, order) => sum + order.instances, 0) + instances) / ofInstances;
+  const before = orders.filter((order) => order.workload === workload && order.ofInstances !== undefined);
+  return (before.reduce((sum, order) => sum + order.instances, 0) + instances) / ofInstances;
 }

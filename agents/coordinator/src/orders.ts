@@ -11,9 +11,20 @@ export interface CountedOrder {
   readonly target: string;
   readonly service: string;
   readonly at: number;
-  /** Instances taken away, and how many the workload has, where the action says it. */
+  /** What it takes instances of. */
+  readonly workload: string;
+  /** Instances out of service at once, and how many the workload has, where the action says it. */
   readonly instances: number;
   readonly ofInstances?: number;
+}
+
+/** What an option takes away of what, as the budget of a workload's share counts it. */
+export function takenBy(
+  radius: RepairOption["blastRadius"] | undefined,
+  service: string,
+): Pick<CountedOrder, "workload" | "instances" | "ofInstances"> {
+  const { workload = service, instances = 0, unavailable = instances, ofInstances } = radius ?? {};
+  return { workload, instances: unavailable, ...(ofInstances === undefined ? {} : { ofInstances }) };
 }
 
 const hourMs = 3_600_000;

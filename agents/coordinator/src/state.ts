@@ -4,7 +4,7 @@ import { emptyLedger, evolveAutonomy, type AutonomyLedger } from "@omega/shared/
 import type { PolicySet } from "@omega/shared/policy/policy-set.ts";
 import { rulesSchema, type Rules } from "./config.ts";
 import { afterReview } from "./review.ts";
-import { keyOf, serviceOf, targetText, withOrder, type CountedOrder } from "./orders.ts";
+import { keyOf, serviceOf, takenBy, targetText, withOrder, type CountedOrder } from "./orders.ts";
 
 /** What the Coordinator waits for. Each wait has a deadline and a defined path when it passes. */
 export type Awaited =
@@ -157,16 +157,15 @@ function withRules(state: State, event: EventOf<"rules.loaded">): State {
 function counted(event: EventOf<"action.ordered">, state: State, at: number): CountedOrder {
   const { actionId, target } = event.data;
   const incident = state.incidents[event.incidentid ?? ""];
-  const radius = incident?.attempt?.option.blastRadius;
+  const service = incident === undefined ? target.name : serviceOf(event.data, incident);
   return {
     actionId,
     incidentId: event.incidentid ?? "",
     key: keyOf(event.data),
     target: targetText(target),
-    service: incident === undefined ? target.name : serviceOf(event.data, incident),
+    service,
     at,
-    instances: radius?.instances ?? 0,
-    ...(radius?.ofInstances === undefined ? {} : { ofInstances: radius.ofInstances }),
+    ...takenBy(incident?.attempt?.option.blastRadius, service),
   };
 }
 

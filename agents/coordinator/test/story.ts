@@ -8,7 +8,7 @@ import { SourceText } from "@omega/shared/policy/source-text.ts";
 import { rulesSchema, type Rules } from "../src/config.ts";
 import { decideBy } from "../src/decide.ts";
 import { coordinator } from "../src/definition.ts";
-import { keyOf, targetText, withOrder, type CountedOrder } from "../src/orders.ts";
+import { keyOf, takenBy, targetText, withOrder, type CountedOrder } from "../src/orders.ts";
 import { evolveBy, initialState, type State } from "../src/state.ts";
 
 export const start = Date.parse("2026-11-24T03:00:00.000Z");
@@ -69,8 +69,7 @@ export class Story {
       target: targetText(target),
       service: target.name,
       at: this.now,
-      instances: blastRadius.instances,
-      ...(blastRadius.ofInstances === undefined ? {} : { ofInstances: blastRadius.ofInstances }),
+      ...takenBy(blastRadius, target.name),
     };
     this.state = { ...this.state, orders: withOrder(this.state.orders, order, this.rules.budgets) };
   }

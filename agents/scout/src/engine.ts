@@ -1,3 +1,4 @@
+import type { MetricRecord } from "@omega/bus-schemas/metric-record.ts";
 import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import { Detector } from "./detect/detector.ts";
 import { EarlyWarnings } from "./detect/early-warnings.ts";
@@ -18,7 +19,10 @@ import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
 import { depthFirst } from "./telemetry/trace.ts";
 import { lookAt } from "./review/looks.ts";
 import type { Look, LookRow, LookTimes } from "./review/looks.ts";
+import { leadMs, metricRecord } from "./trace/metric-record.ts";
 import { shownTrace } from "./trace/shown-trace.ts";
+import { judgeCanary, servedBy } from "./verify/canary.ts";
+import type { CanaryCheck, CanaryReading } from "./verify/canary.ts";
 import { judgeRecovery } from "./verify/recovery.ts";
 import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
@@ -41,6 +45,14 @@ export interface RecoveryQuestion {
   readonly known: (operation: Operation) => KnownRatios | undefined;
 }
 
+/** The first new pod of a rollout, while the others wait. */
+export interface CanaryQuestion {
+  readonly pod: { readonly name: string; readonly uid: string };
+  readonly heldMs: number;
+  readonly onsetMs: number;
+  readonly known: (operation: Operation) => KnownRatios | undefined;
+}
+
 /** What is known of an operation's failures while an incident lasts. */
 export interface KnownRatios {
   readonly before: number;
@@ -51,6 +63,8 @@ export interface KnownRatios {
 const quietMs = 800;
 /** Requests of the incident that tell its ratio of failures better than the signal, which was chosen for being extreme. */
 const ratioRequestsMin = 10;
+/** Whoever says when a pod was held has another clock than the pod. It had been ready for longer by then. */
+const clockSkewMs = 1_000;
 
 /**
  * Everything Scout knows of telemetry, without the bus and without a clock: what comes in, what is unusual, what the cause is
@@ -154,25 +168,54 @@ export class Engine {
     return shownTrace(found, (traceId) => this.window.trace(traceId));
   }
 
+  /** From a minute before the onset, as far as telemetry was coming in then. */
+  metrics(operations: readonly Operation[], onsetMs: number, nowMs: number): MetricRecord | undefined {
+    const fromMs = Math.max(onsetMs - leadMs, this.#sinceMs ?? nowMs);
+    return metricRecord(operations, (...asked) => this.window.operations.outcomes(...asked), [fromMs, nowMs]);
+  }
+
   /**
    * Judges recovery by requests that began after `afterMs`. How often they failed before is counted from the onset to the action;
    * `known` tells what the incident's signals said of an operation, for when that time was not seen.
    */
   judge(question: RecoveryQuestion, nowMs: number): Recovery {
     const { operations, terms, onsetMs, afterMs, known } = question;
-    const checks = operations.map((operation) => {
-      const ratios = known(operation);
-      const inIncident = this.window.operations.outcomes(operation, onsetMs, afterMs);
-      const failures = inIncident.filter((outcome) => outcome.failed).length;
-      const counted = inIncident.length === 0 ? 0 : failures / inIncident.length;
-      return {
-        service: operation.service,
-        operation: operation.name,
-        fresh: this.window.operations.outcomes(operation, afterMs),
-        ratioBefore: ratios === undefined || inIncident.length >= ratioRequestsMin ? counted : ratios.before,
-        ratioNormal: ratios?.normal ?? this.detector.normalRatioOf(operation),
-      };
-    });
+    const checks = operations.map((operation) => ({
+      service: operation.service,
+      operation: operation.name,
+      fresh: this.window.operations.outcomes(operation, afterMs),
+      ...this.#ratiosOf(operation, onsetMs, afterMs, known(operation)),
+    }));
     return judgeRecovery(checks, terms, afterMs, nowMs);
+  }
+
+  /** Judges the first new pod of a rollout by the requests that it served itself; other pods' at the same time are what it is compared with. */
+  judgeCanary({ pod, heldMs, onsetMs, known }: CanaryQuestion, nowMs: number): CanaryReading {
+    const checks = this.window.operations.operations().flatMap((operation): CanaryCheck[] => {
+      const recent = this.window.operations.outcomes(operation, heldMs - clockSkewMs);
+      const own = recent.filter((outcome) => servedBy(outcome, pod));
+      if (own.length === 0) return [];
+      const { service, name } = operation;
+      const others = recent.filter((outcome) => !servedBy(outcome, pod));
+      return [
+        { service, operation: name, own, others, ...this.#ratiosOf(operation, onsetMs, heldMs, known(operation)) },
+      ];
+    });
+    return judgeCanary(checks, nowMs);
+  }
+
+  #ratiosOf(
+    operation: Operation,
+    onsetMs: number,
+    untilMs: number,
+    ratios: KnownRatios | undefined,
+  ): { ratioBefore: number; ratioNormal: number } {
+    const inIncident = this.window.operations.outcomes(operation, onsetMs, untilMs);
+    const failures = inIncident.filter((outcome) => outcome.failed).length;
+    const counted = inIncident.length === 0 ? 0 : failures / inIncident.length;
+    return {
+      ratioBefore: ratios === undefined || inIncident.length >= ratioRequestsMin ? counted : ratios.before,
+      ratioNormal: ratios?.normal ?? this.detector.normalRatioOf(operation),
+    };
   }
 }

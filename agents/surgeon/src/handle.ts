@@ -6,11 +6,13 @@ import type { Clock } from "@omega/shared/clock.ts";
 import type { Log } from "@omega/shared/log.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import type { AnyAction, Registry } from "./actions/registry.ts";
+import { judgeFor, type CanaryRules } from "./canary-judge.ts";
 import { about, resultOf, type Effect } from "./decide.ts";
 import { readInventory, type NamespaceRules } from "./inventory.ts";
 import { planRepair, proveRepair } from "./offer.ts";
 import type { Clients } from "./ports.ts";
-import { considerRepairs, type Refusal, type Repair } from "./repair-planner.ts";
+import { considerRemedies, type Remedies } from "./remedies.ts";
+import { considerWorkload, inOrder, type Considered, type Refusal, type Repair } from "./repair-planner.ts";
 import { RunningWork } from "./running-work.ts";
 import type { SettingsHistory } from "./settings-history.ts";
 import type { KnownAction, State } from "./state.ts";
@@ -26,6 +28,8 @@ export interface HandlerSetting {
   readonly log: Log;
   readonly namespaces: NamespaceRules;
   readonly history: SettingsHistory;
+  readonly remedies: Remedies;
+  readonly canary: CanaryRules;
   readonly proposeMs: number;
   readonly actionMs: number;
 }
@@ -54,7 +58,7 @@ export class Handler {
   }
 
   async #propose(effect: Extract<Effect, { do: "propose" }>, { cause, signal }: EffectContext<State>): Promise<Draft> {
-    const { clock, clients, namespaces, history, proposeMs } = this.#setting;
+    const { clock, clients, namespaces, history, proposeMs, registry, remedies } = this.#setting;
     const startedAt = clock.now();
     const options: RepairOption[] = [];
     const refused: Refusal[] = [];
@@ -62,16 +66,21 @@ export class Handler {
       const inventory = await this.#patiently(deadline, () =>
         readInventory(clients.kubernetes, namespaces, history, effect.request.cause.service),
       );
-      if (!inventory.ok) {
-        refused.push({ actionType: "k8s", reason: inventory.failure.message.slice(0, 1024) });
-        return;
-      }
-      const considered = considerRepairs({ ...effect.request, requestedAt: cause.time }, inventory.value);
+      const request = { ...effect.request, requestedAt: cause.time };
+      const inCluster: Considered[] = inventory.ok
+        ? considerWorkload(request, inventory.value)
+        : [{ actionType: "k8s", reason: inventory.failure.message.slice(0, 1024) }];
+      const outside = considerRemedies(request.cause, { registry, remedies, ssh: clients.ssh.config });
+      const considered = inOrder(request, [...inCluster, ...outside]);
       refused.push(...considered.refused);
-      for (const repair of considered.repairs.slice(0, optionsMax)) {
-        const option = await this.#patiently(deadline, () => this.#offer(repair, effect.incidentId, deadline));
+      const first = considered.repairs.slice(0, optionsMax);
+      // At once, so that a host that does not answer costs the others nothing; in the order of their weight all the same.
+      const offered = await Promise.all(
+        first.map((repair) => this.#patiently(deadline, () => this.#offer(repair, effect.incidentId, deadline))),
+      );
+      for (const [at, option] of offered.entries()) {
         if (option.ok) options.push(option.value);
-        else refused.push({ actionType: repair.actionType, reason: option.failure.message.slice(0, 1024) });
+        else refused.push({ actionType: first[at]?.actionType ?? "", reason: option.failure.message.slice(0, 1024) });
       }
     });
     return about(cause, {
@@ -131,16 +140,21 @@ export class Handler {
     step: "execute" | "undo",
     actionId: string,
     known: KnownAction,
-    { signal }: EffectContext<State>,
+    effect: EffectContext<State>,
   ): Promise<Outcome<void>> {
+    const { clock, canary } = this.#setting;
     const action: AnyAction | undefined = this.#setting.registry.get(known.actionType);
     if (action === undefined) return fail("terminal", "action_unknown", `No action ${known.actionType} is installed.`);
     const plan = action.planSchema.safeParse(known.plan);
     if (!plan.success) return fail("terminal", "plan_unreadable", `The plan is no plan of ${known.actionType}.`);
-    const work = { step, actionId, target: titleOf(known), signal };
+    const work = { step, actionId, target: titleOf(known), signal: effect.signal };
     return await this.#running.run(work, (stop) =>
       this.#within(this.#setting.actionMs, stop, (deadline) =>
-        this.#patiently(deadline, () => action[step](this.#contextFor(known.incidentId, deadline), plan.data)),
+        this.#patiently(deadline, () => {
+          const judge = judgeFor(actionId, canary, { clock, effect, signal: deadline });
+          const context = this.#contextFor(known.incidentId, deadline);
+          return action[step](judge === undefined ? context : { ...context, judgeCanary: judge }, plan.data);
+        }),
       ),
     );
   }

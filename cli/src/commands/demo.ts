@@ -58,6 +58,7 @@ async function demo(context: CommandContext, flags: DemoFlags): Promise<number> 
       ratePerSecond: flags.rate,
       baselineMs: flags.baselineSeconds * 1000,
       incidentMs: flags.incidentSeconds * 1000,
+      console: !json,
     },
     tell,
   );
@@ -87,7 +88,7 @@ function summaryText(summary: DemoSummary, json: boolean): string {
 
 async function untilInterrupted(context: CommandContext, folder: string): Promise<void> {
   context.note(
-    `\nEverything still runs. In another terminal: OMEGA_HOME=${folder} omega status   Ctrl-C here ends it.`,
+    `\nEverything still runs. In another terminal: OMEGA_HOME=${folder} omega status, or omega console for a link. Ctrl-C here ends it.`,
   );
   await new Promise<void>((done) => {
     if (context.interrupted.aborted) done();

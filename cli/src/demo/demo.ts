@@ -4,8 +4,10 @@ import { connectShop } from "@omega/demo-faults/shop-cluster.ts";
 import { paymentsVoucherBooks as fault } from "@omega/demo-faults/payments-voucher-books.ts";
 import { tokenFor } from "@omega/bus-schemas/subjects.ts";
 import type { CommandContext } from "../commands/context.ts";
+import { signInLink } from "../commands/console.ts";
 import { recordTo } from "../commands/replay.ts";
 import { duration } from "@omega/shared/durations.ts";
+import { reasonOf } from "@omega/shared/outcome.ts";
 import { CommandFailure, exitCode } from "../exit-code.ts";
 import { homeAt, installation, makeHome, type Home } from "../home.ts";
 import type { IncidentView } from "@omega/shared/incident-view.ts";
@@ -26,6 +28,8 @@ export interface DemoOptions {
   readonly baselineMs: number;
   /** How long one incident may take, from the fault to the resolution. */
   readonly incidentMs: number;
+  /** Whether somebody is there to look at the console. */
+  readonly console: boolean;
 }
 
 const calmMs = 60_000;
@@ -45,6 +49,7 @@ export class Demo {
   readonly #incidents: IncidentSummary[] = [];
   #world: DemoWorld | undefined;
   #machine: Machine | undefined;
+  #consoleShown: Promise<void> | undefined;
 
   constructor(context: CommandContext, options: DemoOptions, tell: (line: string) => void) {
     this.#context = context;
@@ -124,6 +129,7 @@ export class Demo {
           OMEGA_OTLP_PORT: String(otlpPort),
           OMEGA_SOURCE_ROOT: installation,
         },
+        ...(this.#options.console ? { consolePort: 0 } : {}),
         alsoRunning: () => world.rows(),
         clock,
         tell: (name, what) => {
@@ -132,6 +138,7 @@ export class Demo {
       },
       interrupted,
     );
+    if (this.#options.console) this.#consoleShown = this.#showConsole(this.#machine);
     const agents = this.#machine.rows().map(({ name, pid }) => `${name} ${pid ?? ""}`.trim());
     this.#tell(`Omega is up as ${agents.length} processes: ${agents.join(", ")}`);
     const onsets = new Onsets();
@@ -145,6 +152,19 @@ export class Demo {
     this.#machine.record();
     await this.#pause(this.#options.baselineMs);
     this.#tell(`healthy baseline: ${world.figures || "the visitors have said nothing yet"}`);
+  }
+
+  /** The demo goes on meanwhile, and without it where it does not come up. */
+  async #showConsole(machine: Machine): Promise<void> {
+    try {
+      const address = await machine.startConsole();
+      if (address !== undefined)
+        this.#tell(`watch it in a browser, for one sign-in: ${await signInLink(this.home, "admin")}`);
+      else if (!this.#context.interrupted.aborted)
+        this.#tell(`the console did not come up; see ${join(this.home.logs, "console.log")}`);
+    } catch (error) {
+      this.#tell(`the console made no link: ${reasonOf(error)}`);
+    }
   }
 
   /** Makes the change, and waits until Omega has healed what came of it. */
@@ -220,6 +240,7 @@ export class Demo {
     await this.#watch.stop();
     await this.#world?.stop();
     await this.#machine?.stop();
+    await this.#consoleShown;
     this.#world = undefined;
     this.#machine = undefined;
   }

@@ -68,6 +68,15 @@ async function load(): Promise<void> {
   follow();
 }
 
+type FrameListener = (frame: Frame) => void;
+const listeners = new Set<FrameListener>();
+
+/** Hands over every frame that comes from now on, in order, each once; returns what ends it. */
+export function onFrame(listener: FrameListener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
 let source: EventSource | undefined;
 let lastSeq = 0;
 
@@ -85,6 +94,7 @@ function follow(): void {
     if (frame.seq <= lastSeq) return;
     lastSeq = frame.seq;
     frames.value = [...frames.value.slice(-framesKept), frame];
+    for (const listener of listeners) listener(frame);
   });
   source.addEventListener("now", ({ data }: MessageEvent<string>) => {
     const next = JSON.parse(data) as Now;

@@ -58,6 +58,13 @@ function planPromises(bench: Bench, promise: Promising): void {
     assert.ok(changes.length > 0, "a dry-run shows what would change");
     assert.deepEqual(await bench.world(name), before);
   });
+
+  promise("what disturbs instances says how many of how many, so that a budget knows the share", async () => {
+    const { plan } = await bench.planned();
+    const { instances, ofInstances, unavailable = instances } = action.traits.blastRadius(plan);
+    assert.ok(instances === 0 || ofInstances !== undefined, `${instances} instances of how many?`);
+    assert.ok(unavailable <= Math.max(ofInstances ?? 0, instances), `${unavailable} of ${ofInstances}`);
+  });
 }
 
 function executePromises(bench: Bench, promise: Promising): void {

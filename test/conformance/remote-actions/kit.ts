@@ -88,6 +88,13 @@ export function keepsItsPromises(
     assert.deepEqual(await place.world(), place.before);
   });
 
+  it(`${type}: what disturbs instances says how many of how many, so that a budget knows the share`, async () => {
+    const { plan } = await planned();
+    const { instances, ofInstances, unavailable = instances } = action.traits.blastRadius(plan);
+    assert.ok(instances === 0 || ofInstances !== undefined, `${instances} instances of how many?`);
+    assert.ok(unavailable <= Math.max(ofInstances ?? 0, instances), `${unavailable} of ${ofInstances}`);
+  });
+
   it(`${type}: execute and undo may run twice, and the second run changes nothing`, async () => {
     const place = await planned();
     for (const step of undoes ? (["execute", "undo"] as const) : (["execute"] as const)) {

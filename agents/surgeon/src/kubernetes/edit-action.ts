@@ -1,9 +1,10 @@
-import type { Action, ActionContext, Permission } from "@omega/shared/action.ts";
+import type { Action, ActionContext, BlastRadius, Permission } from "@omega/shared/action.ts";
 import type { Change } from "@omega/bus-schemas/vocabulary.ts";
 import { ok, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import type { Clients } from "../ports.ts";
-import { executeWithCanary, planCanary, soakSeconds, undoWithCanary } from "./canary.ts";
+import { executeWithCanary, planCanary, undoWithCanary } from "./canary.ts";
+import { unavailableWhileRolling } from "./disruption.ts";
 import {
   applyFieldEdit,
   fieldEditSchema,
@@ -17,27 +18,39 @@ import { objectTitle, targetOf, type KubernetesObject, type ObjectRef } from "./
 import { ownershipWarnings } from "./ownership.ts";
 import { awaitRollout } from "./rollout.ts";
 
+/** What a budget knows the share of a workload by; see `BlastRadius`. */
+const takenSchema = z.strictObject({
+  ofInstances: z.number().int().min(0).optional(),
+  unavailable: z.number().int().min(0).optional(),
+  workload: z.string().max(512).optional(),
+});
+type Taken = z.infer<typeof takenSchema>;
+
 const editPlanSchema = z.strictObject({
   edit: fieldEditSchema,
   /** The same edit with one pod going first, where there are several. */
   canary: fieldEditSchema.optional(),
   /** Instances that feel it, and how, for people and policy. */
   instances: z.number().int().min(0),
-  /** How many there are, where some of them are taken away. */
-  ofInstances: z.number().int().min(0).optional(),
+  ...takenSchema.shape,
   says: z.string(),
   warnings: z.array(z.string()),
 });
 export type EditPlan = z.infer<typeof editPlanSchema>;
 
 /** What an action makes of the object that it found. */
-export interface Wanted extends WantedFields {
+export interface Wanted extends WantedFields, Readonly<Taken> {
   readonly instances: number;
-  /** How many there are, where some of them are taken away: a budget knows the share by it. */
-  readonly ofInstances?: number;
   readonly says: string;
   readonly warnings?: readonly string[];
 }
+
+/** What it takes to replace the pods of a deployment and to look at the first of them. */
+export const rollingPermissions: readonly Permission[] = [
+  { apiGroup: "apps", resource: "deployments", verbs: ["get", "patch"] },
+  { apiGroup: "apps", resource: "replicasets", verbs: ["list"] },
+  { apiGroup: "", resource: "pods", verbs: ["list"] },
+];
 
 export interface EditActionSpec<Params> {
   readonly type: Action<Params, EditPlan, Clients>["type"];
@@ -79,10 +92,10 @@ export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params,
       risk: spec.risk,
       permissions: spec.permissions,
       target: (params) => targetOf(spec.object(params)),
-      blastRadius: ({ edit, instances, ofInstances, says }) => ({
+      blastRadius: ({ edit, instances, says, ...plan }) => ({
         objects: [objectTitle(edit.object)],
         instances,
-        ...(ofInstances === undefined ? {} : { ofInstances }),
+        ...takenOf(plan),
         says,
       }),
     },
@@ -91,6 +104,23 @@ export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params,
     execute: (context, plan) => move(context, plan, "forward"),
     undo: (context, plan) => move(context, plan, "back"),
   };
+}
+
+function takenOf({
+  ofInstances,
+  unavailable,
+  workload,
+}: Taken): Pick<BlastRadius, "ofInstances" | "unavailable" | "workload"> {
+  return {
+    ...(ofInstances === undefined ? {} : { ofInstances }),
+    ...(unavailable === undefined ? {} : { unavailable }),
+    ...(workload === undefined ? {} : { workload }),
+  };
+}
+
+function rolledAway(ref: ObjectRef, object: KubernetesObject): Taken {
+  const { unavailable, of } = unavailableWhileRolling(object);
+  return { ofInstances: of, unavailable, workload: objectTitle(ref) };
 }
 
 async function proved(context: ActionContext<Clients>, { edit, canary }: EditPlan): Promise<Outcome<Change[]>> {
@@ -115,13 +145,15 @@ async function planned<Params>(
   if (!edit.ok) return edit;
   const canary = spec.rolls ? await planCanary(context, ref, found.value, wanted.value) : ok(undefined);
   if (!canary.ok) return canary;
-  const { instances, ofInstances, says, warnings = [] } = wanted.value;
-  const first = ` One first; the others when it has been ready for ${soakSeconds} s.`;
+  const { instances, says, warnings = [] } = wanted.value;
+  const replacesPods = edit.value.fields.some(({ path }) => path.startsWith("/spec/template"));
+  const taken = spec.rolls && replacesPods ? rolledAway(ref, found.value) : wanted.value;
+  const first = " One first; the others once it was judged good.";
   return ok({
     edit: edit.value,
     ...(canary.value === undefined ? {} : { canary: canary.value }),
     instances,
-    ...(ofInstances === undefined ? {} : { ofInstances }),
+    ...takenOf(taken),
     says: canary.value === undefined ? says : says + first,
     warnings: [...warnings, ...ownershipWarnings(ref, found.value)],
   });

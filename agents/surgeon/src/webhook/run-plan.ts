@@ -37,7 +37,14 @@ export const runTraits = (kind: RunKind): RunAction["traits"] => ({
   dryRun: "impossible",
   permissions: [],
   target: ({ target }) => ({ system: "webhook", kind, name: target }),
-  blastRadius: ({ target, says }) => ({ objects: [target], instances: 1, says }),
+  // What a pipeline or a hook disturbs is not known, so what it is about counts as taken away whole.
+  blastRadius: ({ target, says }) => ({
+    objects: [target],
+    instances: 1,
+    ofInstances: 1,
+    workload: `webhook ${target}`,
+    says,
+  }),
 });
 
 /** Checks the values and names the run; calls nobody. */

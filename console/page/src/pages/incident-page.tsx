@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Frame, IncidentDetail } from "../../../src/wire.ts";
 import { read } from "../api.ts";
 import { Chain } from "../parts/chain.tsx";
@@ -9,11 +9,17 @@ import { Options } from "../parts/options.tsx";
 import { Card, Empty, Pill, Status } from "../parts/pieces.tsx";
 import { Timeline } from "../parts/timeline.tsx";
 import { Source, Waterfall } from "../parts/waterfall.tsx";
-import { frames, serverTime } from "../store.ts";
+import { onFrame, serverTime } from "../store.ts";
 import { age, counted, dateTime, share } from "../words.ts";
 
 /** New events of an incident come in bursts; its detail is read again once they have settled for so long. */
 const gatherMs = 150;
+/** A detail that takes long to read is read seldom: at most this share of the time goes into it. */
+const busyShare = 1 / 4;
+const retryMs = 1000;
+/** Charts that stand there at once: what is wrong with the operation that hurts. */
+const chartsFirst = 3;
+const chartsMax = 24;
 
 interface Followed {
   readonly detail: IncidentDetail | undefined;
@@ -22,38 +28,84 @@ interface Followed {
   readonly trouble: string;
 }
 
-/** The incident as it stands: what was loaded, and what the feed brought since. */
+/** The incident as it stands: what was loaded, and what the feed brought since. The page is made anew for another incident. */
 function useIncident(id: string): Followed {
-  const [detail, setDetail] = useState<IncidentDetail>();
-  const [past, setPast] = useState<readonly Frame[]>([]);
-  const [trouble, setTrouble] = useState("");
   const path = `/api/incidents/${encodeURIComponent(id)}`;
-  const pastSeq = past.at(-1)?.seq ?? 0;
-  const fresh = frames.value.filter(({ incidentId, seq }) => incidentId === id && seq > pastSeq);
-  const newest = fresh.at(-1)?.seq ?? 0;
+  const { shown, newest, trouble } = useTimeline(id, `${path}/timeline`);
+  const detail = useDetail(path, newest);
+  return { detail, trouble, shown };
+}
+
+function useTimeline(
+  id: string,
+  path: string,
+): { shown: readonly Frame[]; newest: number | undefined; trouble: string } {
+  const [shown, setShown] = useState<readonly Frame[]>([]);
+  const [newest, setNewest] = useState<number>();
+  const [trouble, setTrouble] = useState("");
   useEffect(() => {
-    void read<Frame[]>(`${path}/timeline`).then((answer) => {
-      if (answer.ok) setPast(answer.value);
-      else setTrouble(answer.says);
+    let lastSeq: number | undefined;
+    let waiting: Frame[] = [];
+    let drawing: number | undefined;
+    const draw = (): void => {
+      drawing = undefined;
+      const after = lastSeq ?? 0;
+      const fresh = waiting.filter(({ seq }) => seq > after);
+      waiting = [];
+      lastSeq = fresh.at(-1)?.seq ?? after;
+      setNewest(lastSeq);
+      setShown((before) => [...before, ...fresh.filter(isTold)]);
+    };
+    const leave = onFrame((frame) => {
+      if (frame.incidentId !== id) return;
+      waiting.push(frame);
+      if (lastSeq !== undefined) drawing ??= requestAnimationFrame(draw);
     });
-  }, [id]);
+    void read<Frame[]>(path).then((answer) => {
+      if (!answer.ok) return setTrouble(answer.says);
+      lastSeq = answer.value.at(-1)?.seq ?? 0;
+      setShown(answer.value.filter(isTold));
+      draw();
+    });
+    return () => {
+      leave();
+      if (drawing !== undefined) cancelAnimationFrame(drawing);
+    };
+  }, [path]);
+  return { shown, newest, trouble };
+}
+
+/** Reads the detail until it is as new as the newest event that the page knows of, one read at a time. */
+function useDetail(path: string, newest: number | undefined): IncidentDetail | undefined {
+  const [detail, setDetail] = useState<IncidentDetail>();
+  const [failures, setFailures] = useState(0);
+  const tookMs = useRef(0);
+  const timer = useRef<number | undefined>(undefined);
   useEffect(() => {
-    const timer = setTimeout(
+    const isCurrent = newest === undefined ? detail !== undefined : detail !== undefined && detail.seq >= newest;
+    if (isCurrent || timer.current !== undefined) return;
+    const settledMs = detail === undefined ? 0 : Math.max(gatherMs, tookMs.current / busyShare);
+    timer.current = window.setTimeout(
       () => {
+        const from = performance.now();
         void read<IncidentDetail>(path).then((answer) => {
-          if (answer.ok) setDetail(answer.value);
-          else setTrouble(answer.says);
+          tookMs.current = performance.now() - from;
+          timer.current = undefined;
+          if (answer.ok) {
+            setDetail(answer.value);
+            setFailures(0);
+          } else if (answer.status !== 404) setFailures((count) => count + 1);
         });
       },
-      newest === 0 ? 0 : gatherMs,
+      failures > 0 ? retryMs : settledMs,
     );
-    return () => clearTimeout(timer);
-  }, [id, newest]);
-  useEffect(() => {
-    // What the page keeps of passing events is bounded; an incident keeps its own before they pass out of it.
-    if (fresh.length > 100) setPast([...past, ...fresh]);
-  }, [fresh.length]);
-  return { detail, trouble, shown: [...past, ...fresh].filter((frame) => frame.told.length > 0) };
+  }, [path, newest, detail, failures]);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return detail;
+}
+
+function isTold({ told }: Frame): boolean {
+  return told.length > 0;
 }
 
 export function IncidentPage({ id }: { id: string }): JSX.Element {
@@ -212,10 +264,17 @@ function Charts({ detail: { metrics, marks, card } }: { detail: IncidentDetail }
     <Card title="Around the onset" padded>
       <div class="gauges">
         {metrics.length === 0 ? <p class="quiet">Nothing was measured yet.</p> : undefined}
-        {metrics.slice(0, 6).map((series) => (
+        {metrics.slice(0, chartsFirst).map((series) => (
           <Chart key={series.name} series={series} marks={marks} zero={card.onset} />
         ))}
-        {marks.length < 2 ? undefined : <p class="quiet small">Lines: the onset, and each action where it started.</p>}
+        {metrics.length <= chartsFirst ? undefined : (
+          <details>
+            <summary class="quiet">{counted(metrics.length - chartsFirst, "further measure")}</summary>
+            {metrics.slice(chartsFirst, chartsMax).map((series) => (
+              <Chart key={series.name} series={series} marks={marks} zero={card.onset} />
+            ))}
+          </details>
+        )}
       </div>
     </Card>
   );

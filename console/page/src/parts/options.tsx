@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { IncidentDetail, Pending } from "../../../src/wire.ts";
 import { act } from "../api.ts";
 import { me, outOfTouch, serverTime } from "../store.ts";
-import { age } from "../words.ts";
+import { age, counted } from "../words.ts";
 import { Dialog } from "./dialog.tsx";
 import { Card, Diff, Empty, Pill, type Tone } from "./pieces.tsx";
 
@@ -18,7 +18,7 @@ const wayBack: Record<Option["reversible"], { tone: Tone; says: string }> = {
 
 /** The repairs that were planned, best first, and the question if one stands. */
 export function Options({ detail }: { detail: IncidentDetail }): JSX.Element {
-  const { options, refused, pending, card } = detail;
+  const { options, refused, pending, card, earlierRounds } = detail;
   return (
     <Card title={pending === undefined ? "Repairs" : "A repair waits for you"} rank="first">
       {options.length === 0 ? (
@@ -34,6 +34,9 @@ export function Options({ detail }: { detail: IncidentDetail }): JSX.Element {
           </li>
         ))}
       </ul>
+      {earlierRounds === 0 ? undefined : (
+        <p class="foot small quiet">{counted(earlierRounds, "earlier plan")}: see the timeline.</p>
+      )}
       {refused.length === 0 ? undefined : (
         <details>
           <summary class="quiet">{refused.length} considered and refused</summary>

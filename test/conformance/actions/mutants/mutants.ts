@@ -1,3 +1,4 @@
+import type { BlastRadius } from "@omega/shared/action.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import type { AnyAction } from "../../../../agents/surgeon/src/actions/registry.ts";
 import type { EditPlan } from "../../../../agents/surgeon/src/kubernetes/edit-action.ts";
@@ -45,6 +46,14 @@ const inPlanning: readonly Mutant[] = [
         const shown = await action.dryRun(context, plan);
         return shown.ok ? ok(shown.value.map((change) => ({ ...change, after: 1 }))) : shown;
       },
+    }),
+  },
+  {
+    name: "it disturbs instances and does not say of how many",
+    type: "k8s.evict-pod",
+    plant: (action) => ({
+      ...action,
+      traits: { ...action.traits, blastRadius: (plan) => ofUnknownMany(action, plan) },
     }),
   },
   {
@@ -155,6 +164,11 @@ const inSaying: readonly Mutant[] = [
 
 /** Bugs that people write into actions, one at a time. */
 export const mutants: readonly Mutant[] = [...inPlanning, ...inWriting, ...inUndoing, ...inSaying];
+
+function ofUnknownMany(action: AnyAction, plan: unknown): BlastRadius {
+  const { objects, instances, says } = action.traits.blastRadius(plan);
+  return { objects, instances, says };
+}
 
 type Field = EditPlan["edit"]["fields"][number];
 

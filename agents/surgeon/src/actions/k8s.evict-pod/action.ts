@@ -21,10 +21,15 @@ const planSchema = z.strictObject({
   uid: z.string().min(1),
   /** Where it ran, for people; a new one may come up elsewhere. */
   node: z.string(),
+  /** Pods of the same controller that are not on their way out, this one among them. */
+  siblings: z.number().int().min(1),
+  /** The controller, as people name it. */
+  owner: z.string(),
   warnings: z.array(z.string()),
 });
 type Plan = z.infer<typeof planSchema>;
 
+const ownerSchema = z.looseObject({ kind: z.string().default("controller"), name: z.string().default("") });
 const podSchema = z.object({ spec: z.object({ nodeName: z.string().default("") }) });
 const refOf = ({ namespace, name }: Params): ObjectRef => ({ kind: "Pod", namespace, name });
 
@@ -40,13 +45,15 @@ export const action: Action<Params, Plan, Clients> = {
     reversible: "none",
     risk: "low",
     permissions: [
-      { apiGroup: "", resource: "pods", verbs: ["get"] },
+      { apiGroup: "", resource: "pods", verbs: ["get", "list"] },
       { apiGroup: "", resource: "pods/eviction", verbs: ["create"] },
     ],
     target: (params) => targetOf(refOf(params)),
-    blastRadius: ({ pod }) => ({
+    blastRadius: ({ pod, siblings, owner }) => ({
       objects: [objectTitle(pod)],
       instances: 1,
+      ofInstances: siblings,
+      workload: owner,
       says: "1 pod ends within its grace period; its controller starts another.",
     }),
   },
@@ -56,11 +63,26 @@ export const action: Action<Params, Plan, Clients> = {
     const found = await context.clients.kubernetes.get(ref);
     if (!found.ok) return found;
     const { metadata } = found.value;
-    if (!metadata.ownerReferences?.some((owner) => owner.controller === true)) {
+    const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+    if (owner === undefined) {
       return fail("terminal", "pod_unowned", `${objectTitle(ref)} has no controller: nothing would replace it.`);
     }
+    const pods = await context.clients.kubernetes.list({ kind: "Pod", namespace: params.namespace });
+    if (!pods.ok) return pods;
+    const siblings = pods.value.filter(
+      (one) =>
+        one.metadata["deletionTimestamp"] === undefined &&
+        one.metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === owner.uid),
+    ).length;
     const pod = podSchema.safeParse(found.value);
-    return ok({ pod: ref, uid: metadata.uid, node: pod.success ? pod.data.spec.nodeName : "", warnings: [] });
+    return ok({
+      pod: ref,
+      uid: metadata.uid,
+      node: pod.success ? pod.data.spec.nodeName : "",
+      siblings: Math.max(1, siblings),
+      owner: ownerTitle(params.namespace, owner),
+      warnings: [],
+    });
   },
 
   async dryRun(context, plan) {
@@ -91,6 +113,11 @@ export const action: Action<Params, Plan, Clients> = {
       fail("terminal", "irreversible", `${objectTitle(plan.pod)} is gone; its controller has made another.`),
     ),
 };
+
+function ownerTitle(namespace: string, owner: Readonly<Record<string, unknown>>): string {
+  const { kind, name } = ownerSchema.parse(owner);
+  return `${kind} ${namespace}/${name}`;
+}
 
 /** Whether the very pod of the plan is there and not on its way out already. */
 async function isStanding(context: ActionContext<Clients>, { pod, uid }: Plan): Promise<Outcome<boolean>> {

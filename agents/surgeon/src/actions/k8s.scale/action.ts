@@ -47,7 +47,9 @@ export const action = editAction({
     return ok({
       fields: [{ path: "/spec/replicas", after: params.replicas }],
       instances: Math.abs(params.replicas - replicas),
-      ...(params.replicas < replicas ? { ofInstances: replicas } : {}),
+      ofInstances: replicas,
+      unavailable: Math.max(0, replicas - params.replicas),
+      workload: objectTitle(ref),
       says: `${params.replicas} pods instead of ${replicas}.`,
     });
   },

@@ -119,7 +119,8 @@ export const action: Action<Params, Plan, Clients> = {
     target: ({ host, disk }) => ({ system: "ssh", kind: "disk", name: `${host}/${disk}` }),
     blastRadius: ({ host, root, files, bytes, held }) => ({
       objects: files.map(({ path }) => `${host}: ${root}/${path}`),
-      instances: 1,
+      // Files that nobody has written to for long go; what runs there is not disturbed.
+      instances: 0,
       says: `${files.length} files (${bytes} bytes) leave ${root} on ${host} for ${held}.`,
     }),
   },

@@ -17,6 +17,8 @@ const wordsSchema = z.array(z.string()).min(1);
 const planSchema = z.strictObject({
   ...paramsSchema.shape,
   active: z.boolean(),
+  /** Hosts that run it, by the configuration: how much of it one restart takes away. */
+  hosts: z.number().int().min(1),
   /** Names the run of the service that was found, such as systemd's invocation id; empty where it was not running. */
   instance: z.string(),
   commands: z.strictObject({ active: wordsSchema, instance: wordsSchema, stop: wordsSchema }),
@@ -69,9 +71,13 @@ export const action: Action<Params, Plan, Clients> = {
     dryRun: "simulated",
     permissions: [],
     target: ({ host, service }) => ({ system: "ssh", kind: "service", name: `${host}/${service}` }),
-    blastRadius: ({ host, service, active }) => ({
+    blastRadius: ({ host, service, active, hosts }) => ({
       objects: [`${host}: ${service}`],
       instances: 1,
+      ofInstances: hosts,
+      // A service that does not run is not taken away from anybody.
+      unavailable: active ? 1 : 0,
+      workload: `service ${service}`,
       says: active
         ? `${service} on ${host} drops what it is doing and starts anew.`
         : `${service} on ${host}, not running now, starts.`,
@@ -91,6 +97,7 @@ export const action: Action<Params, Plan, Clients> = {
     return ok({
       ...params,
       ...state.value,
+      hosts: new Set(template.value.hosts).size,
       commands,
       warnings: ["The restart itself was not tried: only its check was run.", way],
     });

@@ -21,6 +21,8 @@ const commandsSchema = z.strictObject({ check: wordsSchema, look: wordsSchema, r
 const planSchema = z.strictObject({
   ...paramsSchema.required().shape,
   says: z.string(),
+  /** Hosts that it may run on, by the configuration. */
+  hosts: z.number().int().min(1),
   before: z.string(),
   after: z.string(),
   commands: commandsSchema,
@@ -29,7 +31,11 @@ const planSchema = z.strictObject({
 type Plan = z.infer<typeof planSchema>;
 
 /** What the present configuration makes of the parameters. The state before is needed for the way back only. */
-function fill(config: SshConfig, params: Params, before: string): Outcome<Pick<Plan, "says" | "after" | "commands">> {
+function fill(
+  config: SshConfig,
+  params: Params,
+  before: string,
+): Outcome<Pick<Plan, "says" | "hosts" | "after" | "commands">> {
   const template = templateFor(config.commands, "ssh.commands", params.template, params.host);
   if (!template.ok) return template;
   const bound = bindParameters(template.value.params, params.values, config.roots);
@@ -47,7 +53,8 @@ function fill(config: SshConfig, params: Params, before: string): Outcome<Pick<P
   const target = fillWords([`=${after}`], bound.value);
   if (!target.ok) return target;
   const commands = commandsSchema.parse({ ...filled, undo: undo.value });
-  return ok({ says, after: target.value.join("").slice(1), commands });
+  const hosts = new Set(template.value.hosts).size;
+  return ok({ says, hosts, after: target.value.join("").slice(1), commands });
 }
 
 /** A command of the operator's, chosen by name and filled with typed values; `before` tells its state and `undo` takes it back. */
@@ -62,9 +69,12 @@ export const action: Action<Params, Plan, Clients> = {
     dryRun: "simulated",
     permissions: [],
     target: ({ host, template }) => ({ system: "ssh", kind: "command", name: `${host}/${template}` }),
-    blastRadius: ({ host, template, says }) => ({
+    blastRadius: ({ host, template, says, hosts }) => ({
       objects: [`${host}: ${template}`],
       instances: 1,
+      // What a command does to a host is not known, so the host counts as taken away.
+      ofInstances: hosts,
+      workload: `hosts of ${template}`,
       says: `On ${host}: ${says}`,
     }),
   },

@@ -114,6 +114,10 @@ export const action: Action<Params, Plan, Clients> = {
     blastRadius: ({ target, flag, after }) => ({
       objects: [`${target}: ${flag}`],
       instances: 1,
+      ofInstances: 1,
+      // Everybody sees the flag's other value; nothing is out of service.
+      unavailable: 0,
+      workload: `flag ${flag}`,
       says: `Everybody who asks ${target} for ${flag} gets ${canonicalJson(after)}.`,
     }),
   },
