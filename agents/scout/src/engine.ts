@@ -23,8 +23,8 @@ import { leadMs, metricRecord } from "./trace/metric-record.ts";
 import { shownTrace } from "./trace/shown-trace.ts";
 import { judgeCanary, servedBy } from "./verify/canary.ts";
 import type { CanaryCheck, CanaryReading } from "./verify/canary.ts";
-import { judgeRecovery } from "./verify/recovery.ts";
-import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
+import { judgeRecovery, withSlowness } from "./verify/recovery.ts";
+import type { Recovery, RecoveryCheck, RecoveryTerms } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
 import { TelemetryWindow } from "./window/telemetry-window.ts";
 import type { WindowLimits } from "./window/telemetry-window.ts";
@@ -180,12 +180,16 @@ export class Engine {
    */
   judge(question: RecoveryQuestion, nowMs: number): Recovery {
     const { operations, terms, onsetMs, afterMs, known } = question;
-    const checks = operations.map((operation) => ({
-      service: operation.service,
-      operation: operation.name,
-      fresh: this.window.operations.outcomes(operation, afterMs),
-      ...this.#ratiosOf(operation, onsetMs, afterMs, known(operation)),
-    }));
+    const checks = operations.map((operation): RecoveryCheck => {
+      const check = {
+        service: operation.service,
+        operation: operation.name,
+        fresh: this.window.operations.outcomes(operation, afterMs),
+        ...this.#ratiosOf(operation, onsetMs, afterMs, known(operation)),
+      };
+      const inIncident = this.window.operations.outcomes(operation, onsetMs, afterMs);
+      return withSlowness(check, inIncident, this.detector.slowFrom(operation));
+    });
     return judgeRecovery(checks, terms, afterMs, nowMs);
   }
 

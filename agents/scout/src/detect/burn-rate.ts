@@ -15,6 +15,7 @@ export const burnRateSettings: BurnRateSettings = { enabled: true, objective: 0.
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const budgetDays = 30;
+const servicesMax = 600;
 
 /** Pairs of windows (The Site Reliability Workbook, chapter 5, "Alerting on SLOs", table 5-8). */
 export const burnWindows = [
@@ -100,7 +101,13 @@ export class BurnRates {
         minutes: new CountRing(minuteMs, 6 * hourMs),
         tens: new CountRing(10 * minuteMs, 72 * hourMs),
       };
-      this.#services.set(service, counts);
+    }
+    // The least lately seen leaves first: names that somebody makes up must not fill the memory.
+    this.#services.delete(service);
+    this.#services.set(service, counts);
+    if (this.#services.size > servicesMax) {
+      const [oldest] = this.#services.keys();
+      if (oldest !== undefined) this.#services.delete(oldest);
     }
     counts.minutes.add(nowMs, requests, failures);
     counts.tens.add(nowMs, requests, failures);
