@@ -14,6 +14,7 @@ import { addPolicy } from "./commands/policy.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addSignals } from "./commands/signals.ts";
 import { addStatus } from "./commands/status.ts";
+import { addTrace } from "./commands/trace.ts";
 import { addUp } from "./commands/up.ts";
 import { CommandFailure, exitCode } from "./exit-code.ts";
 
@@ -38,6 +39,7 @@ addActions(program);
 addPolicy(program);
 addAutonomy(program);
 addDiagnose(program);
+addTrace(program);
 addReplay(program);
 addEvents(program);
 addAudit(program);
