@@ -103,6 +103,7 @@ function Rows({
           <th scope="col">Stored</th>
           <th scope="col">Type</th>
           <th scope="col">Says</th>
+          <th scope="col">Incident</th>
         </tr>
       </thead>
       <tbody>
@@ -117,7 +118,8 @@ function Rows({
             <td>
               <code>{row.type}</code>
             </td>
-            <td class="says quiet">{row.says === "" ? row.incidentId : row.says}</td>
+            <td class="says quiet">{row.says}</td>
+            <td class="small quiet">{row.incidentId}</td>
           </tr>
         ))}
       </tbody>
