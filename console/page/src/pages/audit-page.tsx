@@ -103,7 +103,6 @@ function Rows({
           <th scope="col">Stored</th>
           <th scope="col">Type</th>
           <th scope="col">Says</th>
-          <th scope="col">Incident</th>
         </tr>
       </thead>
       <tbody>
@@ -118,8 +117,7 @@ function Rows({
             <td>
               <code>{row.type}</code>
             </td>
-            <td class="says quiet">{row.says}</td>
-            <td class="small quiet">{row.incidentId}</td>
+            <td class="says quiet">{row.says === "" ? row.incidentId : row.says}</td>
           </tr>
         ))}
       </tbody>
