@@ -8,6 +8,7 @@ import * as control from "./events/control.ts";
 import * as diagnosis from "./events/diagnosis.ts";
 import * as incident from "./events/incident.ts";
 import * as memory from "./events/memory.ts";
+import * as metrics from "./events/metrics.ts";
 import * as model from "./events/model.ts";
 import * as policy from "./events/policy.ts";
 import * as remediation from "./events/remediation.ts";
@@ -20,6 +21,7 @@ const definitions = {
   ...incident,
   ...diagnosis,
   ...trace,
+  ...metrics,
   ...memory,
   ...model,
   ...remediation,

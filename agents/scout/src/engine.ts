@@ -1,7 +1,13 @@
+import type { MetricRecord } from "@omega/bus-schemas/metric-record.ts";
 import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import { Detector } from "./detect/detector.ts";
-import type { DetectorSettings } from "./detect/detector.ts";
+import { EarlyWarnings } from "./detect/early-warnings.ts";
+import type { RememberedSignal } from "./detect/early-warnings.ts";
+import { roomOf } from "./detect/room.ts";
 import type { Signal, SignalChange } from "./detect/signal.ts";
+import { tracesOf } from "./detect/traces-of.ts";
+import { Tuning } from "./detect/tuning.ts";
+import type { DetectionConfig } from "./detect/tuning.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
 import { errorOrigins, HandledCalls } from "./diagnose/error-origin.ts";
@@ -13,18 +19,19 @@ import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
 import { depthFirst } from "./telemetry/trace.ts";
 import { lookAt } from "./review/looks.ts";
 import type { Look, LookRow, LookTimes } from "./review/looks.ts";
+import { leadMs, metricRecord } from "./trace/metric-record.ts";
 import { shownTrace } from "./trace/shown-trace.ts";
 import { judgeCanary, servedBy } from "./verify/canary.ts";
 import type { CanaryCheck, CanaryReading } from "./verify/canary.ts";
-import { judgeRecovery } from "./verify/recovery.ts";
-import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
+import { judgeRecovery, withSlowness } from "./verify/recovery.ts";
+import type { Recovery, RecoveryCheck, RecoveryTerms } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
 import { TelemetryWindow } from "./window/telemetry-window.ts";
 import type { WindowLimits } from "./window/telemetry-window.ts";
 
 export interface EngineSettings {
   readonly window?: Partial<WindowLimits>;
-  readonly detector?: Partial<DetectorSettings>;
+  readonly detection?: DetectionConfig;
   readonly sourceRoots: readonly string[];
 }
 
@@ -66,13 +73,17 @@ const clockSkewMs = 1_000;
 export class Engine {
   readonly window: TelemetryWindow;
   readonly detector: Detector;
+  readonly early: EarlyWarnings;
   readonly #sourceRoots: readonly string[];
   /** When telemetry began to arrive; nothing can be said of the time before. */
   #sinceMs: number | undefined;
 
   constructor(settings: EngineSettings) {
     this.window = new TelemetryWindow(settings.window);
-    this.detector = new Detector(this.window.operations, settings.detector);
+    const tuning = new Tuning(settings.detection);
+    const { operations, metrics } = this.window;
+    this.early = new EarlyWarnings(tuning, metrics, tracesOf(operations));
+    this.detector = new Detector(operations, tuning, (news, nowMs) => this.early.observe(news, nowMs));
     this.#sourceRoots = settings.sourceRoots;
   }
 
@@ -83,13 +94,25 @@ export class Engine {
       if (arrival !== undefined) this.detector.observe(arrival, nowMs);
     }
     for (const log of harvest.logs) this.window.addLog(log, nowMs);
-    for (const point of harvest.points) if (tellsOfResources(point.name)) this.window.metrics.add(point);
+    for (const point of harvest.points) {
+      if (tellsOfResources(point.name) || roomOf(point.name) !== undefined) this.window.metrics.add(point);
+    }
   }
 
   /** Call it about every half second: judges every operation and lets go of what is too old. */
   tick(nowMs: number): SignalChange[] {
     this.window.expire(nowMs);
-    return this.detector.tick(nowMs);
+    return [...this.detector.tick(nowMs), ...this.early.tick(nowMs)];
+  }
+
+  /** Goes on with episodes that an earlier process told of. */
+  adopt(signals: readonly RememberedSignal[], nowMs: number): void {
+    const early = signals.filter((signal) => EarlyWarnings.owns(signal));
+    this.early.adopt(early, nowMs);
+    this.detector.adopt(
+      signals.filter((signal) => !early.includes(signal)),
+      nowMs,
+    );
   }
 
   /** The commonest error behind a signal's traces: its type, and its text without what varies. */
@@ -145,18 +168,28 @@ export class Engine {
     return shownTrace(found, (traceId) => this.window.trace(traceId));
   }
 
+  /** From a minute before the onset, as far as telemetry was coming in then. */
+  metrics(operations: readonly Operation[], onsetMs: number, nowMs: number): MetricRecord | undefined {
+    const fromMs = Math.max(onsetMs - leadMs, this.#sinceMs ?? nowMs);
+    return metricRecord(operations, (...asked) => this.window.operations.outcomes(...asked), [fromMs, nowMs]);
+  }
+
   /**
    * Judges recovery by requests that began after `afterMs`. How often they failed before is counted from the onset to the action;
    * `known` tells what the incident's signals said of an operation, for when that time was not seen.
    */
   judge(question: RecoveryQuestion, nowMs: number): Recovery {
     const { operations, terms, onsetMs, afterMs, known } = question;
-    const checks = operations.map((operation) => ({
-      service: operation.service,
-      operation: operation.name,
-      fresh: this.window.operations.outcomes(operation, afterMs),
-      ...this.#ratiosOf(operation, onsetMs, afterMs, known(operation)),
-    }));
+    const checks = operations.map((operation): RecoveryCheck => {
+      const check = {
+        service: operation.service,
+        operation: operation.name,
+        fresh: this.window.operations.outcomes(operation, afterMs),
+        ...this.#ratiosOf(operation, onsetMs, afterMs, known(operation)),
+      };
+      const inIncident = this.window.operations.outcomes(operation, onsetMs, afterMs);
+      return withSlowness(check, inIncident, this.detector.slowFrom(operation));
+    });
     return judgeRecovery(checks, terms, afterMs, nowMs);
   }
 

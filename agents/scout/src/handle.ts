@@ -1,3 +1,4 @@
+import type { MetricRecord } from "@omega/bus-schemas/metric-record.ts";
 import type { DataOf, Draft, EventOf } from "@omega/bus-schemas/catalogue.ts";
 import type { EffectContext } from "@omega/shared/agent.ts";
 import { timeText } from "@omega/shared/clock.ts";
@@ -79,8 +80,14 @@ async function answerDiagnosis(
         const model = candidates.length === 0 ? undefined : around.reviewers?.model;
         const review = model === undefined ? {} : { reviewBy: timeText(reviewByMs(model, clock.now())) };
         const reached = diagnosisDraft(opened, found, { candidates, ...review, tookMs: clock.now() - startedMs });
-        // The trace goes first: once the diagnosis is said, nothing asks for it again.
-        return ok([...traceDrafts(telemetry, opened, found), reached]);
+        // Trace and metrics go first: once the diagnosis is said, nothing asks for it again.
+        const suspects = found.candidates.flatMap(({ service, operation }) =>
+          operation === undefined ? [] : [{ service, name: operation }],
+        );
+        const { service, operation } = opened.data.signal;
+        const operations = [{ service, name: operation }, ...affected, ...suspects];
+        const metrics = metricDrafts(opened.incidentid, telemetry.metrics(operations, onsetMs, clock.now()));
+        return ok([...traceDrafts(telemetry, opened, found), ...metrics, reached]);
       }
     }
     await clock.sleep(lookEveryMs, signal);
@@ -91,6 +98,10 @@ function traceDrafts(telemetry: TelemetryReader, opened: EventOf<"incident.opene
   const waterfall = found.candidates.length === 0 ? undefined : telemetry.waterfall(found);
   if (waterfall === undefined) return [];
   return [{ type: "trace.recorded", incidentid: opened.incidentid ?? "", data: waterfall }];
+}
+
+function metricDrafts(incidentid: string | undefined, record: MetricRecord | undefined): Draft[] {
+  return record === undefined ? [] : [{ type: "metrics.recorded", incidentid: incidentid ?? "", data: record }];
 }
 
 const diagnosisDraft = (
@@ -170,7 +181,11 @@ async function answerVerification(
       known: knownOf(incident),
     };
     const recovery = telemetry.judge(question, clock.now());
-    if (recovery.verdict !== "pending") return ok([recoveryDraft(requested, actionId, recovery, recovery.verdict)]);
+    if (recovery.verdict !== "pending") {
+      const metrics = telemetry.metrics(operations, question.onsetMs, clock.now());
+      const judged = recoveryDraft(requested, actionId, recovery, recovery.verdict);
+      return ok([...metricDrafts(requested.incidentid, metrics), judged]);
+    }
     await clock.sleep(lookEveryMs, signal);
   }
 }

@@ -1,3 +1,4 @@
+import type { MetricRecord } from "@omega/bus-schemas/metric-record.ts";
 import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
 import type { CanaryQuestion, RecoveryQuestion } from "./engine.ts";
@@ -11,6 +12,8 @@ export interface TelemetryReader {
   settled(traceIds: readonly string[], nowMs: number): boolean;
   diagnose(onsetMs: number, affected: readonly Operation[], nowMs: number): Diagnosis;
   waterfall(found: Diagnosis): Waterfall | undefined;
+  /** How requests to these operations went, from before the onset until now; `undefined` where none is at hand. */
+  metrics(operations: readonly Operation[], onsetMs: number, nowMs: number): MetricRecord | undefined;
   judge(question: RecoveryQuestion, nowMs: number): Recovery;
   judgeCanary(question: CanaryQuestion, nowMs: number): CanaryReading;
   /** What a reviewer of the diagnosis may have looked up. */

@@ -30,9 +30,22 @@ function speakerOf(event: IncidentEvent): string {
   return inline(event.source.split("/")[2] ?? event.source, 40);
 }
 
+function kept(event: EventOf<"trace.recorded"> | EventOf<"metrics.recorded">): string {
+  if (event.type === "trace.recorded")
+    return `Kept the trace ${code(event.data.traceId)}, ${count(event.data.spans.length, "span")}.`;
+  return `Kept how requests to ${count(event.data.operations.length, "operation")} went since ${code(event.data.from)}.`;
+}
+
 function asked(event: EventOf<"remediation.requested">): string {
   const { service, kind, location } = event.data.cause;
   return `Repairs asked for: ${kind} fault of ${code(service)}${location === undefined ? "" : ` at ${code(placeOf(location) ?? "")}`}.`;
+}
+
+function proposed({ data: { options, refused } }: EventOf<"remediation.proposed">): string {
+  const [best] = options;
+  const target = best === undefined ? "" : inline(targetName(best.target), whatMax);
+  const chosen = best === undefined ? "" : `; best: ${code(best.actionType)} on ${target}`;
+  return `${count(options.length, "option")}, ${refused.length} refused${chosen}.`;
 }
 
 function firstPod(event: EventOf<"canary.held"> | EventOf<"canary.judged"> | EventOf<"canary.ended">): string {
@@ -77,18 +90,16 @@ function happened(event: IncidentEvent): string {
     case "memory.forgotten":
       return `Taken out of memory by ${says(event.data.by)}: ${says(event.data.reason)}`;
     case "trace.recorded":
-      return `Kept the trace ${code(event.data.traceId)}, ${count(event.data.spans.length, "span")}.`;
+    case "metrics.recorded":
+      return kept(event);
     case "canary.held":
     case "canary.judged":
     case "canary.ended":
       return firstPod(event);
     case "remediation.requested":
       return asked(event);
-    case "remediation.proposed": {
-      const [best] = event.data.options;
-      const chosen = best === undefined ? "" : `; best: ${code(best.actionType)} on ${says(targetName(best.target))}`;
-      return `${count(event.data.options.length, "option")}, ${event.data.refused.length} refused${chosen}.`;
-    }
+    case "remediation.proposed":
+      return proposed(event);
     case "remediation.authorized":
       return `Allowed by ${event.data.by.kind} ${code(event.data.by.name)}: ${says(event.data.reasons.join("; "))}`;
     case "remediation.denied":
