@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { systemClock } from "@omega/shared/clock.ts";
 import { createLog } from "@omega/shared/log.ts";
 import type { ActionContext } from "@omega/shared/action.ts";
+import type { Outcome } from "@omega/shared/outcome.ts";
 import { loadActions } from "../../../agents/surgeon/src/actions/registry.ts";
 import { KubernetesClient } from "../../../agents/surgeon/src/adapters/kubernetes-client.ts";
 import type { Clients } from "../../../agents/surgeon/src/ports.ts";
@@ -62,7 +63,7 @@ for (const { name: plane, skip, start } of clusterChoices) {
         assert.deepEqual([instances, ofInstances], [1, 2]);
         assert.match(workload ?? "", new RegExp(`^ReplicaSet ${namespace}/${name}-`));
         for (const step of ["dryRun", "execute"] as const) {
-          const refused = await action[step](context, plan.value);
+          const refused: Outcome<unknown> = await action[step](context, plan.value);
           assert.ok(!refused.ok, step);
           assert.deepEqual([refused.failure.kind, refused.failure.code], ["retryable", "too_many_requests"]);
           assert.match(refused.failure.message, /disruption budget/);
