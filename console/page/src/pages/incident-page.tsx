@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Frame, IncidentDetail } from "../../../src/wire.ts";
 import { read } from "../api.ts";
 import { Chain } from "../parts/chain.tsx";
-import { Chart } from "../parts/chart.tsx";
+import { Chart, spanOf } from "../parts/chart.tsx";
 import { EventSheet } from "../parts/event-sheet.tsx";
 import { Options } from "../parts/options.tsx";
 import { Card, Empty, Pill, Status } from "../parts/pieces.tsx";
@@ -260,18 +260,19 @@ function Trace({ detail: { trace, source, diagnosis } }: { detail: IncidentDetai
 }
 
 function Charts({ detail: { metrics, marks, card } }: { detail: IncidentDetail }): JSX.Element {
+  const span = spanOf(metrics, marks);
   return (
     <Card title="Around the onset" padded>
       <div class="gauges">
         {metrics.length === 0 ? <p class="quiet">Nothing was measured yet.</p> : undefined}
         {metrics.slice(0, chartsFirst).map((series) => (
-          <Chart key={series.name} series={series} marks={marks} zero={card.onset} />
+          <Chart key={series.name} series={series} marks={marks} zero={card.onset} span={span} />
         ))}
         {metrics.length <= chartsFirst ? undefined : (
           <details>
             <summary class="quiet">{counted(metrics.length - chartsFirst, "further measure")}</summary>
             {metrics.slice(chartsFirst, chartsMax).map((series) => (
-              <Chart key={series.name} series={series} marks={marks} zero={card.onset} />
+              <Chart key={series.name} series={series} marks={marks} zero={card.onset} span={span} />
             ))}
           </details>
         )}

@@ -11,11 +11,15 @@ const circlesMax = 12;
 const wordPx = 72;
 
 /** One measure around the onset. The points are what signals and verification measured, nothing between them is claimed. */
-export function Chart(props: { series: MetricSeries; marks: IncidentDetail["marks"]; zero: number }): JSX.Element {
+export function Chart(props: {
+  series: MetricSeries;
+  marks: IncidentDetail["marks"];
+  zero: number;
+  /** The same for all charts that stand together. */
+  span: { readonly from: number; readonly to: number };
+}): JSX.Element {
   const { series, marks, zero } = props;
-  const times = [...series.points.map(({ at }) => at), ...marks.map(({ at }) => at)];
-  const from = Math.min(...times);
-  const to = Math.max(...times, from + 1000);
+  const { from, to } = props.span;
   const most = Math.max(...series.points.map(({ value }) => value), series.baseline ?? 0) || 1;
   const x = (at: number): number => edge.left + ((at - from) / (to - from)) * (width - edge.left - edge.right);
   const y = (value: number): number => heightPx - edge.bottom - (value / most) * (heightPx - edge.top - edge.bottom);
@@ -76,6 +80,13 @@ export function Chart(props: { series: MetricSeries; marks: IncidentDetail["mark
       </svg>
     </figure>
   );
+}
+
+/** The time that charts of one incident span together. */
+export function spanOf(metrics: readonly MetricSeries[], marks: IncidentDetail["marks"]): { from: number; to: number } {
+  const times = [...metrics.flatMap(({ points }) => points), ...marks].map(({ at }) => at);
+  const from = Math.min(...times);
+  return { from, to: Math.max(...times, from + 1000) };
 }
 
 function anchorAt(px: number): "start" | "middle" | "end" {
