@@ -3,10 +3,12 @@ import type { Envelope } from "./envelope.ts";
 import * as action from "./events/action.ts";
 import * as agent from "./events/agent.ts";
 import * as audit from "./events/audit.ts";
+import * as canary from "./events/canary.ts";
 import * as control from "./events/control.ts";
 import * as diagnosis from "./events/diagnosis.ts";
 import * as incident from "./events/incident.ts";
 import * as memory from "./events/memory.ts";
+import * as metrics from "./events/metrics.ts";
 import * as model from "./events/model.ts";
 import * as policy from "./events/policy.ts";
 import * as remediation from "./events/remediation.ts";
@@ -19,10 +21,12 @@ const definitions = {
   ...incident,
   ...diagnosis,
   ...trace,
+  ...metrics,
   ...memory,
   ...model,
   ...remediation,
   ...action,
+  ...canary,
   ...undo,
   ...control,
   ...policy,

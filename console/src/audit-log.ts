@@ -1,5 +1,7 @@
+import { parseEvent } from "@omega/bus-schemas/parse-event.ts";
 import { parseEntry, type AuditEntry } from "@omega/shared/audit/entry.ts";
 import { trustedLogKeys } from "@omega/shared/audit/log-key.ts";
+import { tell } from "@omega/shared/timeline.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import { openCheckpoint, type Checkpoint } from "@omega/tlog/checkpoint.ts";
 import { DiskReader } from "@omega/tlog/disk-reader.ts";
@@ -42,17 +44,21 @@ export class AuditLog {
     const log = await this.#open();
     if (!log.ok) return { why: log.failure.message, rows: [], found: 0 };
     const { files, checkpoint, note } = log.value;
-    const fitting: AuditRow[] = [];
+    const { before, limit } = filter;
+    const shown: { readonly row: AuditRow; readonly entry: Uint8Array }[] = [];
+    let found = 0;
     for await (const { index, entry } of readEntries(files, checkpoint.size)) {
       const row = rowOf(index, entry);
-      if (row !== undefined && fits(row, filter)) fitting.push(row);
+      if (row === undefined || !fits(row, filter)) continue;
+      found += 1;
+      if (before !== undefined && index >= before) continue;
+      shown.push({ row, entry });
+      if (shown.length > limit) shown.shift();
     }
-    const { before, limit } = filter;
-    const rows = fitting.filter(({ index }) => before === undefined || index < before);
     return {
       log: { origin: checkpoint.origin, size: checkpoint.size, root: encodeBase64(checkpoint.root), checkpoint: note },
-      rows: rows.slice(-limit).toReversed(),
-      found: fitting.length,
+      rows: shown.toReversed().map(({ row, entry }) => (row.says === "" ? { ...row, says: inWords(entry) } : row)),
+      found,
     };
   }
 
@@ -110,6 +116,14 @@ export class AuditLog {
     if (verifier === undefined) return fail("terminal", "no_log", `No key of ${checkpoint.origin} is trusted here.`);
     return ok({ files, note: Buffer.from(note).toString("utf8"), checkpoint, verifier });
   }
+}
+
+/** What an event without words of its own says, as the timeline tells it; nothing for what only machines need. */
+function inWords(bytes: Uint8Array): string {
+  const entry = parseEntry(bytes);
+  if (!entry.ok || entry.value.kind === "blob") return "";
+  const event = parseEvent(entry.value.body);
+  return event.ok ? (tell(event.event)[0]?.text ?? "") : "";
 }
 
 function rowOf(index: number, bytes: Uint8Array): AuditRow | undefined {

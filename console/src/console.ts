@@ -4,13 +4,14 @@ import type { Ids } from "@omega/shared/ids.ts";
 import type { Log } from "@omega/shared/log.ts";
 import { Keyring, loadSigner, type Signer } from "@omega/shared/signing.ts";
 import { AuditLog } from "./audit-log.ts";
+import { ConfigChecks } from "./config-checks.ts";
 import type { ConsoleConfig } from "./config.ts";
 import { Feed } from "./feed.ts";
 import { incidentDetail, questionIn } from "./incident-detail.ts";
 import type { Recorded } from "./incident-records.ts";
 import { perform, type Act } from "./person-acts.ts";
 import { frameOf, Projection } from "./projection.ts";
-import { autonomyOf, gaugesOf, settingsOf, type Rules } from "./settings.ts";
+import { autonomyOf, gaugesOf, rulesInForce, settingsOf, type Rules } from "./settings.ts";
 import { SharedAnswers, type SharedBody } from "./shared-answers.ts";
 import { StreamReader, type StreamListener } from "./stream-reader.ts";
 import type {
@@ -27,6 +28,8 @@ import type {
 
 /** Signals and memories outside of incidents that reasoning refers to; older ones are found in the audit log. */
 const othersKept = 2000;
+/** Events that a page which was just opened shows of what happened before. */
+const recentShown = 100;
 /** Answers about incidents that are kept for whoever asks the same next. */
 const answerBytesMax = 16_000_000;
 
@@ -40,6 +43,7 @@ export class Console implements StreamListener {
   readonly #ids: Ids;
   readonly #reader: StreamReader;
   readonly #signer: Signer;
+  readonly #checks = new ConfigChecks();
   #answers = new SharedAnswers(answerBytesMax);
   #projection: Projection;
   #others: Recorded[] = [];
@@ -101,8 +105,14 @@ export class Console implements StreamListener {
 
   now(): Now {
     const at = this.#clock.now();
-    const budgets = gaugesOf(this.#rules, this.#projection, at);
-    return { ...this.#projection.now(), at, bus: this.#reader.state, budgets };
+    const budgets = gaugesOf(rulesInForce(this.#projection.rules, this.#rules), this.#projection, at);
+    return {
+      ...this.#projection.now(),
+      at,
+      bus: this.#reader.state,
+      budgets,
+      recentAfter: this.feed.behind(recentShown),
+    };
   }
 
   /** Every event of an incident, told, as JSON. */
@@ -133,8 +143,8 @@ export class Console implements StreamListener {
     return { memories: this.#projection.memories(), documents: this.#projection.documents() };
   }
 
-  settings(): Settings {
-    return settingsOf(this.#config.settings, this.#projection);
+  async settings(): Promise<Settings> {
+    return await settingsOf(this.#config.settings, this.#projection, this.#checks);
   }
 
   perform(act: Act, person: Person): Promise<ActAnswer> {

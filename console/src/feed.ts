@@ -40,6 +40,12 @@ export class Feed {
     return this.#clients.size;
   }
 
+  /** The place behind which the newest events lie, at most so many. */
+  behind(count: number): number {
+    const first = this.#frames.at(-count) ?? this.#frames[0];
+    return first === undefined ? this.#floor : Math.max(this.#floor, first.seq - 1);
+  }
+
   /** A new event, in order. */
   push(frame: Frame): void {
     const id = `${this.#epoch}:${frame.seq}`;

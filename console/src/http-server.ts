@@ -131,7 +131,7 @@ class Exchange {
       case "knowledge":
         return this.#found(source.knowledge());
       case "settings":
-        return this.#found(source.settings());
+        return this.#found(await source.settings());
       case "audit":
         return await this.#audit(id, part);
       default:

@@ -7,7 +7,8 @@ import { canonicalHash } from "@omega/shared/canonical-json.ts";
 import { pendingApproval } from "@omega/shared/incident-view.ts";
 import { targetName } from "@omega/shared/timeline.ts";
 import type { Recorded } from "./incident-records.ts";
-import type { IncidentCard, IncidentDetail, MetricSeries, SourceExcerpt } from "./wire.ts";
+import { metricsOf } from "./metric-series.ts";
+import type { IncidentCard, IncidentDetail, SourceExcerpt } from "./wire.ts";
 
 const linesAround = 6;
 const sourceBytesMax = 2_000_000;
@@ -15,7 +16,6 @@ const sourceBytesMax = 2_000_000;
 const reasonedMax = 300;
 /** Repairs are shown of the last rounds of planning; the earlier ones stand in the timeline. */
 const roundsShown = 3;
-const pointsMax = 400;
 const marksMax = 100;
 
 /** An incident as a person looks into it. `others` are signals and memories that stand outside of it. */
@@ -51,7 +51,7 @@ export function incidentDetail(parts: {
     earlierRounds: rounds.length - proposed.length,
     ...(pending === undefined ? {} : { pending }),
     ...(recalled === undefined ? {} : { recalled: { says: recalled.data.says, matches: recalled.data.matches } }),
-    metrics: metricsOf([...others, ...records]),
+    metrics: metricsOf([...others.map(({ event }) => event), ...events]),
     marks: marksOf(card, records),
     reasoning: reasoningOf(card.id, loggedIn(records, others)),
     ...(postmortem === undefined ? {} : { postmortem }),
@@ -88,51 +88,6 @@ function loggedIn(records: readonly Recorded[], others: readonly Recorded[]): Lo
   return [...others, ...shown]
     .toSorted((one, other) => one.seq - other.seq)
     .map(({ seq, event }) => ({ index: seq, leaf: canonicalHash(event), event }));
-}
-
-interface Series {
-  readonly unit: string;
-  baseline?: number;
-  readonly points: MetricSeries["points"][number][];
-}
-
-/** Signals by their own measures, and after them what verification counted of the same operation, each as a line over time. */
-function metricsOf(records: readonly Recorded[]): MetricSeries[] {
-  const series = new Map<string, Series>();
-  const seriesOf = (name: string, unit: string): Series => {
-    const known = series.get(name) ?? { unit, points: [] };
-    series.set(name, known);
-    return known;
-  };
-  const checked = new Map<string, string>();
-  for (const { event } of records) {
-    if (event.type === "signal.detected") {
-      const { service, operation, measures, says } = event.data;
-      for (const { name, unit, value, baseline } of measures) {
-        const one = seriesOf(`${service} ${operation}: ${name}`, unit);
-        one.points.push({ at: Date.parse(event.time), value, says });
-        if (baseline !== undefined) one.baseline = baseline;
-      }
-    }
-    if (event.type === "verification.requested") {
-      const { actionId, checks } = event.data;
-      checked.set(actionId, checks.map(({ service, operation }) => `${service} ${operation}`).join(", "));
-    }
-    if (event.type !== "recovery.confirmed" && event.type !== "recovery.failed") continue;
-    const what = checked.get(event.data.actionId) ?? "verification";
-    for (const { at, requests, failures, p95Ms } of event.data.measurements) {
-      const says = `${failures} of ${requests} requests failed, measured to verify`;
-      const time = Date.parse(at);
-      if (requests > 0)
-        seriesOf(`${what}: error-ratio`, "1").points.push({ at: time, value: failures / requests, says });
-      if (p95Ms !== undefined) seriesOf(`${what}: p95`, "ms").points.push({ at: time, value: p95Ms, says });
-    }
-  }
-  return [...series].map(([name, { points, ...rest }]) => ({
-    name,
-    ...rest,
-    points: points.slice(-pointsMax).toSorted((one, other) => one.at - other.at),
-  }));
 }
 
 function marksOf(card: IncidentCard, records: readonly Recorded[]): IncidentDetail["marks"] {

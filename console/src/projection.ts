@@ -37,6 +37,8 @@ export class Projection {
   #mistakes: readonly PolicyMistake[] = [];
   #seq = 0;
   refused = 0;
+  /** As the Coordinator said them last. */
+  rules: unknown;
 
   constructor(autonomy: AutonomyRules) {
     this.#evolveAutonomy = evolveAutonomy(autonomy);
@@ -88,7 +90,7 @@ export class Projection {
   }
 
   /** What the first page shows, but for what is not on the stream: time, the bus, and the rules. */
-  now(): Omit<Now, "at" | "bus" | "budgets"> {
+  now(): Omit<Now, "at" | "bus" | "budgets" | "recentAfter"> {
     const panic = this.panic.state;
     return {
       seq: this.#seq,
@@ -146,10 +148,20 @@ export class Projection {
         return;
       }
       case "diagnosis.reached": {
-        const { model } = event.data;
+        const { model, reviewBy } = event.data;
+        // A second opinion is still to come: what it was made with stays as it was said last.
+        if (model === undefined && reviewBy !== undefined && this.#model !== undefined) return;
         this.#model = { at, ...(model === undefined ? {} : { name: model }) };
         return;
       }
+      case "model.consulted": {
+        const { model: name, failure } = event.data;
+        this.#model = { at, name, ...(failure === undefined ? {} : { failure: failure.message }) };
+        return;
+      }
+      case "rules.loaded":
+        this.rules = event.data.rules;
+        return;
       case "policy.loaded":
         this.#policies = event.data;
         this.#mistakes = [];

@@ -5,6 +5,7 @@ import { reasonOf } from "@omega/shared/outcome.ts";
 import { autonomyRulesSchema, type AutonomyRules } from "@omega/shared/policy/autonomy.ts";
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import type { ConfigChecks } from "./config-checks.ts";
 import type { Projection } from "./projection.ts";
 import type { Gauge, Settings, SettingsFile } from "./wire.ts";
 
@@ -35,6 +36,12 @@ export function autonomyOf({ autonomy }: Rules): AutonomyRules {
   return autonomy;
 }
 
+/** The rules that the Coordinator said on the stream that it decides by; those of the file where it has not said any yet. */
+export function rulesInForce(said: unknown, ofFile: Rules): Rules {
+  const parsed = rulesSchema.safeParse({ rules: said });
+  return said !== undefined && parsed.success ? parsed.data.rules : ofFile;
+}
+
 /** How much of each budget is spent. */
 export function gaugesOf({ budgets }: Rules, projection: Projection, now: number): Gauge[] {
   const targets = new Set(projection.ordersSince(now - 3_600_000).map(({ target }) => target)).size;
@@ -54,28 +61,32 @@ export function gaugesOf({ budgets }: Rules, projection: Projection, now: number
   return gauges.flatMap(({ max, ...gauge }) => (max === undefined ? [] : [{ ...gauge, max }]));
 }
 
-/** Config files as they are, with what is wrong with their form. Values of the environment are not filled in, so no secret shows. */
-export function settingsOf(folder: string, projection: Projection): Settings {
+/** Config files as they are, with what is wrong with them in the eyes of the processes that they are for. Values of the environment are not filled in, so no secret shows. */
+export async function settingsOf(folder: string, projection: Projection, checks: ConfigChecks): Promise<Settings> {
   const { hash, inForce, mistakes } = projection.policies;
   return {
     folder,
-    files: filesIn(folder),
+    files: await filesIn(folder, checks),
     policies: { ...(hash === undefined ? {} : { hash }), inForce, mistakes },
   };
 }
 
-function filesIn(folder: string): SettingsFile[] {
+async function filesIn(folder: string, checks: ConfigChecks): Promise<SettingsFile[]> {
   let names: string[];
   try {
     names = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
   } catch (error) {
-    return [{ name: folder, text: "", mistakes: [reasonOf(error)] }];
+    return [{ name: folder, text: "", isChecked: false, mistakes: [reasonOf(error)] }];
   }
-  return names.toSorted().map((name) => {
+  const files: SettingsFile[] = [];
+  // One after the other: each check is a process for a moment.
+  for (const name of names.toSorted()) {
     const text = readFileSync(join(folder, name), "utf8");
-    const mistakes = parseDocument(text, { prettyErrors: true }).errors.map(({ message }) => message);
-    return { name, text: masked(text), mistakes };
-  });
+    const mistakes = await checks.mistakesIn(join(folder, name));
+    const malformed = parseDocument(text, { prettyErrors: true }).errors.map(({ message }) => message);
+    files.push({ name, text: masked(text), isChecked: mistakes !== undefined, mistakes: mistakes ?? malformed });
+  }
+  return files;
 }
 
 /** A secret belongs into the environment; one that was written into a file all the same is not shown. */

@@ -138,8 +138,10 @@ export interface Now {
   readonly panic?: PanicState;
   readonly autonomy: readonly AutonomyCard[];
   readonly budgets: readonly Gauge[];
-  /** What the newest diagnosis was made with; absent before the first. */
-  readonly model?: { readonly name?: string; readonly at: number };
+  /** What was decided with last; absent before the first diagnosis. Without a name it was decided without a model. */
+  readonly model?: { readonly name?: string; readonly failure?: string; readonly at: number };
+  /** Where to open the feed behind, to see what happened last as well. */
+  readonly recentAfter: number;
   readonly audit?: AuditState;
   readonly alarms: readonly string[];
   readonly policyMistakes: readonly PolicyMistake[];
@@ -262,6 +264,8 @@ export interface Knowledge {
 export interface SettingsFile {
   readonly name: string;
   readonly text: string;
+  /** Its own process read it and said whether it holds; else only its form was looked at. */
+  readonly isChecked: boolean;
   readonly mistakes: readonly string[];
 }
 

@@ -4,6 +4,22 @@ import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { Outcome } from "./outcome.ts";
 
+/** The first new instance of a rollout, held while it is judged. */
+export interface HeldCanary {
+  readonly pod: { readonly name: string; readonly uid: string };
+  /** What rolls out, and how many instances it is to have. */
+  readonly workload: string;
+  readonly of: number;
+  /** The hold ends by itself after so long. */
+  readonly holdMs: number;
+}
+
+/** `inconclusive` is never taken for good: the change is taken back. */
+export interface CanaryVerdict {
+  readonly verdict: "success" | "failed" | "inconclusive";
+  readonly says: string;
+}
+
 /** What an action may need besides its clients. */
 export interface ActionContext<Clients> {
   readonly clients: Clients;
@@ -18,6 +34,11 @@ export interface ActionContext<Clients> {
    * refuse such a write, undo sees to it that it does, even when there is nothing to take back.
    */
   readonly interrupted?: boolean;
+  /**
+   * Judges the first new instance by its own telemetry. Answers `inconclusive` in time, or when `signal` aborts. Absent: there is nobody
+   * to ask, and readiness decides alone.
+   */
+  judgeCanary?(held: HeldCanary): Promise<CanaryVerdict>;
 }
 
 /** A right that the action needs: RBAC manifests and docs are generated from it. */

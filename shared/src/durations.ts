@@ -11,6 +11,13 @@ export function percent(share: number): string {
   return `${Number((share * 100).toFixed(1))} %`;
 }
 
+/** A measured value with its UCUM unit as people read it: a ratio in per cent, `17 requests`, `12.3 ms`. */
+export function quantity(value: number, unit: string): string {
+  if (unit === "1") return percent(value);
+  const counted = /^\{(\w+)\}$/.exec(unit)?.[1];
+  return `${Number(value.toPrecision(3))} ${counted === undefined ? unit : value === 1 ? counted : `${counted}s`}`;
+}
+
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : plural}`;
 }

@@ -45,6 +45,8 @@ test("every type of the catalogue is told or deliberately silent", () => {
     "action.ordered",
     "agent.started",
     "audit.checkpointed",
+    "canary.judged",
+    "metrics.recorded",
     "model.consulted",
     "policy.loaded",
     "remediation.requested",

@@ -1,5 +1,6 @@
 import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Drift, Location, MemoryMatch, RepairOption, Target } from "@omega/bus-schemas/vocabulary.ts";
+import { tellCanary } from "./canary-words.ts";
 import { counted, duration, percent } from "./durations.ts";
 import { printable, type Paint, type Tone } from "./terminal.ts";
 
@@ -35,6 +36,7 @@ export function tell(event: OmegaEvent): Told[] {
     tellReasoning(event) ??
     tellKnowledge(event) ??
     tellPlan(event) ??
+    tellCanary(event) ??
     tellAction(event) ??
     tellEnd(event) ??
     tellPanic(event) ??

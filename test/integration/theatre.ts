@@ -42,6 +42,8 @@ export class Theatre {
         keys: this.#keys,
         kubernetes: { kubeconfig: given.kubeconfig },
         namespaces: { allow: [namespace] },
+        // No Scout is here to ask; canary.test.ts has one.
+        canary: { judgedBy: "readiness" },
         log: { level: "warn" },
       }),
     );

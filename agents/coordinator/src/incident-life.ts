@@ -54,6 +54,7 @@ function titleOf(data: EventOf<"signal.detected">["data"]): string {
     "burn-rate": "burns its error budget",
     latency: "is slow",
     saturation: "runs out of room",
+    anomaly: "is unusual",
     restarts: "keeps restarting",
     alert: "alerts",
   }[data.kind];

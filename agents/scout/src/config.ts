@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { agentConfigSchema } from "@omega/shared/agent-config.ts";
+import { detectionSchema } from "./detect/config.ts";
 import { modelConfigSchema } from "@omega/shared/model/config.ts";
 
 /** Scout's config file. */
@@ -28,6 +29,7 @@ export const scoutConfigSchema = agentConfigSchema.extend({
     })
     .prefault({})
     .describe("How much of the recent past is kept in memory."),
+  detection: detectionSchema.prefault({}).describe("What counts as unusual, for all services and for single ones."),
   sourceRoots: z
     .array(z.string().min(1))
     .default([])

@@ -1,7 +1,13 @@
+import type { MetricRecord } from "@omega/bus-schemas/metric-record.ts";
 import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import { Detector } from "./detect/detector.ts";
-import type { DetectorSettings } from "./detect/detector.ts";
+import { EarlyWarnings } from "./detect/early-warnings.ts";
+import type { RememberedSignal } from "./detect/early-warnings.ts";
+import { roomOf } from "./detect/room.ts";
 import type { Signal, SignalChange } from "./detect/signal.ts";
+import { tracesOf } from "./detect/traces-of.ts";
+import { Tuning } from "./detect/tuning.ts";
+import type { DetectionConfig } from "./detect/tuning.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
 import { errorOrigins, HandledCalls } from "./diagnose/error-origin.ts";
@@ -13,16 +19,19 @@ import { failed, isEntry, operationOf } from "./telemetry/conventions.ts";
 import { depthFirst } from "./telemetry/trace.ts";
 import { lookAt } from "./review/looks.ts";
 import type { Look, LookRow, LookTimes } from "./review/looks.ts";
+import { leadMs, metricRecord } from "./trace/metric-record.ts";
 import { shownTrace } from "./trace/shown-trace.ts";
-import { judgeRecovery } from "./verify/recovery.ts";
-import type { Recovery, RecoveryTerms } from "./verify/recovery.ts";
+import { judgeCanary, servedBy } from "./verify/canary.ts";
+import type { CanaryCheck, CanaryReading } from "./verify/canary.ts";
+import { judgeRecovery, withSlowness } from "./verify/recovery.ts";
+import type { Recovery, RecoveryCheck, RecoveryTerms } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
 import { TelemetryWindow } from "./window/telemetry-window.ts";
 import type { WindowLimits } from "./window/telemetry-window.ts";
 
 export interface EngineSettings {
   readonly window?: Partial<WindowLimits>;
-  readonly detector?: Partial<DetectorSettings>;
+  readonly detection?: DetectionConfig;
   readonly sourceRoots: readonly string[];
 }
 
@@ -36,6 +45,14 @@ export interface RecoveryQuestion {
   readonly known: (operation: Operation) => KnownRatios | undefined;
 }
 
+/** The first new pod of a rollout, while the others wait. */
+export interface CanaryQuestion {
+  readonly pod: { readonly name: string; readonly uid: string };
+  readonly heldMs: number;
+  readonly onsetMs: number;
+  readonly known: (operation: Operation) => KnownRatios | undefined;
+}
+
 /** What is known of an operation's failures while an incident lasts. */
 export interface KnownRatios {
   readonly before: number;
@@ -46,6 +63,8 @@ export interface KnownRatios {
 const quietMs = 800;
 /** Requests of the incident that tell its ratio of failures better than the signal, which was chosen for being extreme. */
 const ratioRequestsMin = 10;
+/** Whoever says when a pod was held has another clock than the pod. It had been ready for longer by then. */
+const clockSkewMs = 1_000;
 
 /**
  * Everything Scout knows of telemetry, without the bus and without a clock: what comes in, what is unusual, what the cause is
@@ -54,13 +73,17 @@ const ratioRequestsMin = 10;
 export class Engine {
   readonly window: TelemetryWindow;
   readonly detector: Detector;
+  readonly early: EarlyWarnings;
   readonly #sourceRoots: readonly string[];
   /** When telemetry began to arrive; nothing can be said of the time before. */
   #sinceMs: number | undefined;
 
   constructor(settings: EngineSettings) {
     this.window = new TelemetryWindow(settings.window);
-    this.detector = new Detector(this.window.operations, settings.detector);
+    const tuning = new Tuning(settings.detection);
+    const { operations, metrics } = this.window;
+    this.early = new EarlyWarnings(tuning, metrics, tracesOf(operations));
+    this.detector = new Detector(operations, tuning, (news, nowMs) => this.early.observe(news, nowMs));
     this.#sourceRoots = settings.sourceRoots;
   }
 
@@ -71,13 +94,25 @@ export class Engine {
       if (arrival !== undefined) this.detector.observe(arrival, nowMs);
     }
     for (const log of harvest.logs) this.window.addLog(log, nowMs);
-    for (const point of harvest.points) if (tellsOfResources(point.name)) this.window.metrics.add(point);
+    for (const point of harvest.points) {
+      if (tellsOfResources(point.name) || roomOf(point.name) !== undefined) this.window.metrics.add(point);
+    }
   }
 
   /** Call it about every half second: judges every operation and lets go of what is too old. */
   tick(nowMs: number): SignalChange[] {
     this.window.expire(nowMs);
-    return this.detector.tick(nowMs);
+    return [...this.detector.tick(nowMs), ...this.early.tick(nowMs)];
+  }
+
+  /** Goes on with episodes that an earlier process told of. */
+  adopt(signals: readonly RememberedSignal[], nowMs: number): void {
+    const early = signals.filter((signal) => EarlyWarnings.owns(signal));
+    this.early.adopt(early, nowMs);
+    this.detector.adopt(
+      signals.filter((signal) => !early.includes(signal)),
+      nowMs,
+    );
   }
 
   /** The commonest error behind a signal's traces: its type, and its text without what varies. */
@@ -133,25 +168,58 @@ export class Engine {
     return shownTrace(found, (traceId) => this.window.trace(traceId));
   }
 
+  /** From a minute before the onset, as far as telemetry was coming in then. */
+  metrics(operations: readonly Operation[], onsetMs: number, nowMs: number): MetricRecord | undefined {
+    const fromMs = Math.max(onsetMs - leadMs, this.#sinceMs ?? nowMs);
+    return metricRecord(operations, (...asked) => this.window.operations.outcomes(...asked), [fromMs, nowMs]);
+  }
+
   /**
    * Judges recovery by requests that began after `afterMs`. How often they failed before is counted from the onset to the action;
    * `known` tells what the incident's signals said of an operation, for when that time was not seen.
    */
   judge(question: RecoveryQuestion, nowMs: number): Recovery {
     const { operations, terms, onsetMs, afterMs, known } = question;
-    const checks = operations.map((operation) => {
-      const ratios = known(operation);
-      const inIncident = this.window.operations.outcomes(operation, onsetMs, afterMs);
-      const failures = inIncident.filter((outcome) => outcome.failed).length;
-      const counted = inIncident.length === 0 ? 0 : failures / inIncident.length;
-      return {
+    const checks = operations.map((operation): RecoveryCheck => {
+      const check = {
         service: operation.service,
         operation: operation.name,
         fresh: this.window.operations.outcomes(operation, afterMs),
-        ratioBefore: ratios === undefined || inIncident.length >= ratioRequestsMin ? counted : ratios.before,
-        ratioNormal: ratios?.normal ?? this.detector.normalRatioOf(operation),
+        ...this.#ratiosOf(operation, onsetMs, afterMs, known(operation)),
       };
+      const inIncident = this.window.operations.outcomes(operation, onsetMs, afterMs);
+      return withSlowness(check, inIncident, this.detector.slowFrom(operation));
     });
     return judgeRecovery(checks, terms, afterMs, nowMs);
+  }
+
+  /** Judges the first new pod of a rollout by the requests that it served itself; other pods' at the same time are what it is compared with. */
+  judgeCanary({ pod, heldMs, onsetMs, known }: CanaryQuestion, nowMs: number): CanaryReading {
+    const checks = this.window.operations.operations().flatMap((operation): CanaryCheck[] => {
+      const recent = this.window.operations.outcomes(operation, heldMs - clockSkewMs);
+      const own = recent.filter((outcome) => servedBy(outcome, pod));
+      if (own.length === 0) return [];
+      const { service, name } = operation;
+      const others = recent.filter((outcome) => !servedBy(outcome, pod));
+      return [
+        { service, operation: name, own, others, ...this.#ratiosOf(operation, onsetMs, heldMs, known(operation)) },
+      ];
+    });
+    return judgeCanary(checks, nowMs);
+  }
+
+  #ratiosOf(
+    operation: Operation,
+    onsetMs: number,
+    untilMs: number,
+    ratios: KnownRatios | undefined,
+  ): { ratioBefore: number; ratioNormal: number } {
+    const inIncident = this.window.operations.outcomes(operation, onsetMs, untilMs);
+    const failures = inIncident.filter((outcome) => outcome.failed).length;
+    const counted = inIncident.length === 0 ? 0 : failures / inIncident.length;
+    return {
+      ratioBefore: ratios === undefined || inIncident.length >= ratioRequestsMin ? counted : ratios.before,
+      ratioNormal: ratios?.normal ?? this.detector.normalRatioOf(operation),
+    };
   }
 }

@@ -1,3 +1,4 @@
+import type { MetricRecord } from "@omega/bus-schemas/metric-record.ts";
 import type { DataOf, Draft, EventOf } from "@omega/bus-schemas/catalogue.ts";
 import type { EffectContext } from "@omega/shared/agent.ts";
 import { timeText } from "@omega/shared/clock.ts";
@@ -5,14 +6,14 @@ import type { Clock } from "@omega/shared/clock.ts";
 import { fail, ok } from "@omega/shared/outcome.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
 import type { Effect } from "./decide.ts";
+import type { RecoveryQuestion } from "./engine.ts";
 import type { Candidate, Diagnosis } from "./diagnose/diagnosis.ts";
 import type { SourceReader, TelemetryReader } from "./ports.ts";
 import { answerReview, reviewByMs, type Reviewers } from "./second-opinion.ts";
 import { withSource } from "./source-evidence.ts";
-import { ratioKey } from "./state.ts";
-import type { State } from "./state.ts";
+import { canaryKey, ratioKey } from "./state.ts";
+import type { Incident, State } from "./state.ts";
 import type { Recovery } from "./verify/recovery.ts";
-import type { Operation } from "./window/operation-log.ts";
 
 export interface Surroundings {
   readonly telemetry: TelemetryReader;
@@ -45,6 +46,8 @@ export const perform = (
       return answerDiagnosis(around, effect.opened, context, signal);
     case "review":
       return answerReview(around, effect.reached, context, signal);
+    case "judge-canary":
+      return answerCanary(around, effect.held, context, signal);
     case "verify":
       return answerVerification(around, effect.requested, context, signal);
   }
@@ -77,8 +80,14 @@ async function answerDiagnosis(
         const model = candidates.length === 0 ? undefined : around.reviewers?.model;
         const review = model === undefined ? {} : { reviewBy: timeText(reviewByMs(model, clock.now())) };
         const reached = diagnosisDraft(opened, found, { candidates, ...review, tookMs: clock.now() - startedMs });
-        // The trace goes first: once the diagnosis is said, nothing asks for it again.
-        return ok([...traceDrafts(telemetry, opened, found), reached]);
+        // Trace and metrics go first: once the diagnosis is said, nothing asks for it again.
+        const suspects = found.candidates.flatMap(({ service, operation }) =>
+          operation === undefined ? [] : [{ service, name: operation }],
+        );
+        const { service, operation } = opened.data.signal;
+        const operations = [{ service, name: operation }, ...affected, ...suspects];
+        const metrics = metricDrafts(opened.incidentid, telemetry.metrics(operations, onsetMs, clock.now()));
+        return ok([...traceDrafts(telemetry, opened, found), ...metrics, reached]);
       }
     }
     await clock.sleep(lookEveryMs, signal);
@@ -89,6 +98,10 @@ function traceDrafts(telemetry: TelemetryReader, opened: EventOf<"incident.opene
   const waterfall = found.candidates.length === 0 ? undefined : telemetry.waterfall(found);
   if (waterfall === undefined) return [];
   return [{ type: "trace.recorded", incidentid: opened.incidentid ?? "", data: waterfall }];
+}
+
+function metricDrafts(incidentid: string | undefined, record: MetricRecord | undefined): Draft[] {
+  return record === undefined ? [] : [{ type: "metrics.recorded", incidentid: incidentid ?? "", data: record }];
 }
 
 const diagnosisDraft = (
@@ -118,6 +131,35 @@ const wireCandidate = (candidate: Candidate): DataOf<"diagnosis.reached">["candi
   return { ...wire, evidence: candidate.evidence.slice(0, 32).map((of) => ({ ...of, says: of.says.slice(0, 2048) })) };
 };
 
+async function answerCanary(
+  around: Surroundings,
+  held: EventOf<"canary.held">,
+  context: EffectContext<State>,
+  signal: AbortSignal,
+): Promise<Outcome<readonly Draft[]>> {
+  const { clock, telemetry } = around;
+  const { actionId, pod, heldAt, judgeBy } = held.data;
+  const heldMs = Date.parse(heldAt);
+  for (;;) {
+    if (signal.aborted) return stopped;
+    const incident = context.state().incidents.get(held.incidentid ?? "");
+    // Over, or judged by another Scout: nobody waits for an answer.
+    if (incident === undefined || incident.canaries.includes(canaryKey(held.data))) return ok([]);
+    const question = { pod, heldMs, onsetMs: incident.onsetMs ?? heldMs, known: knownOf(incident) };
+    const { verdict, ...reading } = telemetry.judgeCanary(question, clock.now());
+    const late = clock.now() >= Date.parse(judgeBy);
+    if (verdict !== "pending" || late) {
+      const data = { actionId, pod, ...reading, verdict: verdict === "pending" ? ("inconclusive" as const) : verdict };
+      return ok([{ type: "canary.judged", incidentid: held.incidentid ?? "", data }]);
+    }
+    await clock.sleep(lookEveryMs, signal);
+  }
+}
+
+function knownOf(incident: Incident | undefined): RecoveryQuestion["known"] {
+  return ({ service, name }) => incident?.ratios.get(ratioKey(service, name));
+}
+
 async function answerVerification(
   around: Surroundings,
   requested: EventOf<"verification.requested">,
@@ -136,10 +178,14 @@ async function answerVerification(
       terms,
       afterMs,
       onsetMs: incident?.onsetMs ?? afterMs,
-      known: ({ service, name }: Operation) => incident?.ratios.get(ratioKey(service, name)),
+      known: knownOf(incident),
     };
     const recovery = telemetry.judge(question, clock.now());
-    if (recovery.verdict !== "pending") return ok([recoveryDraft(requested, actionId, recovery, recovery.verdict)]);
+    if (recovery.verdict !== "pending") {
+      const metrics = telemetry.metrics(operations, question.onsetMs, clock.now());
+      const judged = recoveryDraft(requested, actionId, recovery, recovery.verdict);
+      return ok([...metricDrafts(requested.incidentid, metrics), judged]);
+    }
     await clock.sleep(lookEveryMs, signal);
   }
 }

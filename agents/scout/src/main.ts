@@ -21,7 +21,7 @@ await runAgentProcess({
   configSchema: scoutConfigSchema,
   async compose({ config, log, signal }) {
     const clock = systemClock;
-    const engine = new Engine({ window: config.window, sourceRoots: config.sourceRoots });
+    const engine = new Engine({ window: config.window, sourceRoots: config.sourceRoots, detection: config.detection });
     const stopping = new AbortController();
     const untilStopped = AbortSignal.any([signal, stopping.signal]);
     const receiver = await listen({
@@ -54,7 +54,7 @@ await runAgentProcess({
         perform: (effect: Effect, context) => perform(around, effect, context),
       },
       started: async (agent) => {
-        engine.detector.adopt([...agent.state().signals.values()], clock.now());
+        engine.adopt([...agent.state().signals.values()], clock.now());
         watching = watch(engine, agent, clock, log, untilStopped);
         await Promise.resolve();
       },

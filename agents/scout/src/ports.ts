@@ -1,7 +1,9 @@
+import type { MetricRecord } from "@omega/bus-schemas/metric-record.ts";
 import type { Waterfall } from "@omega/bus-schemas/waterfall.ts";
 import type { Diagnosis } from "./diagnose/diagnosis.ts";
-import type { RecoveryQuestion } from "./engine.ts";
+import type { CanaryQuestion, RecoveryQuestion } from "./engine.ts";
 import type { Look, LookRow, LookTimes } from "./review/looks.ts";
+import type { CanaryReading } from "./verify/canary.ts";
 import type { Recovery } from "./verify/recovery.ts";
 import type { Operation } from "./window/operation-log.ts";
 
@@ -10,7 +12,10 @@ export interface TelemetryReader {
   settled(traceIds: readonly string[], nowMs: number): boolean;
   diagnose(onsetMs: number, affected: readonly Operation[], nowMs: number): Diagnosis;
   waterfall(found: Diagnosis): Waterfall | undefined;
+  /** How requests to these operations went, from before the onset until now; `undefined` where none is at hand. */
+  metrics(operations: readonly Operation[], onsetMs: number, nowMs: number): MetricRecord | undefined;
   judge(question: RecoveryQuestion, nowMs: number): Recovery;
+  judgeCanary(question: CanaryQuestion, nowMs: number): CanaryReading;
   /** What a reviewer of the diagnosis may have looked up. */
   look(look: Look, times: LookTimes): LookRow[];
 }

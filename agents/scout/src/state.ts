@@ -23,11 +23,16 @@ export interface Incident {
   readonly spent: Spent;
   /** Actions whose recovery has been judged. */
   readonly judged: readonly string[];
+  /** First pods of rollouts that were judged, by `canaryKey`. */
+  readonly canaries: readonly string[];
 }
 
 export const initialState: State = { signals: new Map(), incidents: new Map() };
 
 export const ratioKey = (service: string, operation: string): string => `${service}\n${operation}`;
+
+export const canaryKey = ({ actionId, pod }: Pick<DataOf<"canary.held">, "actionId" | "pod">): string =>
+  `${actionId}\n${pod.uid}`;
 
 export function evolve(state: State, event: OmegaEvent): State {
   const { type, incidentid } = event;
@@ -63,6 +68,11 @@ export function evolve(state: State, event: OmegaEvent): State {
     const { actionId } = event.data;
     return withIncident(state, incidentid, (before) => ({ ...before, judged: [...before.judged, actionId] }));
   }
+  // What has ended by itself needs no judgement any more.
+  if ((type === "canary.judged" || type === "canary.ended") && state.incidents.has(incidentid ?? "")) {
+    const key = canaryKey(event.data);
+    return withIncident(state, incidentid, (before) => ({ ...before, canaries: [...before.canaries, key] }));
+  }
   if (type === "incident.resolved" || type === "incident.escalated") {
     const incidents = new Map(state.incidents);
     incidents.delete(incidentid ?? "");
@@ -80,6 +90,7 @@ const freshIncident: Incident = {
   reviewed: false,
   spent: nothingSpent,
   judged: [],
+  canaries: [],
 };
 
 function withIncident(state: State, incidentId: string | undefined, change: (before: Incident) => Incident): State {

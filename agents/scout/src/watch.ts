@@ -22,7 +22,7 @@ export const watch = async (
     unsaid.push(...engine.tick(clock.now()));
     while (unsaid[0] !== undefined) {
       const change = unsaid[0];
-      const said = await agent.say(draftOf(engine, change), change.signal.signalId);
+      const said = await agent.say(signalDraft(engine, change), change.signal.signalId);
       if (!said.ok) {
         // The same draft has the same id, so saying it again after an unknown end is safe.
         log.warn({ signalId: change.signal.signalId, failure: said.failure }, "a signal could not be said yet");
@@ -35,7 +35,8 @@ export const watch = async (
   }
 };
 
-const draftOf = (engine: Engine, { change, signal, says }: SignalChange): Draft => {
+/** The event that tells of a change. */
+export const signalDraft = (engine: Engine, { change, signal, says }: SignalChange): Draft => {
   const { signalId, service, operation, kind } = signal;
   if (change === "cleared")
     return { type: "signal.cleared", data: { signalId, service, operation, kind, says: says.slice(0, 1024) } };
@@ -51,7 +52,8 @@ const draftOf = (engine: Engine, { change, signal, says }: SignalChange): Draft 
       says: says.slice(0, 1024),
       confidence: signal.confidence,
       measures: [...signal.measures],
-      ...(signal.kind === "error-ratio" ? { leadTimeMs: 0, ...engine.errorOf(signal) } : {}),
+      ...(signal.leadTimeMs === undefined ? {} : { leadTimeMs: Math.round(signal.leadTimeMs) }),
+      ...(signal.kind === "error-ratio" ? engine.errorOf(signal) : {}),
       traceIds: [...signal.traceIds],
     },
   };

@@ -1,6 +1,8 @@
 import { Engine } from "../src/engine.ts";
 import type { SignalChange } from "../src/detect/signal.ts";
 import { Harvest } from "../src/intake/harvest.ts";
+import { Attributes } from "../src/telemetry/attributes.ts";
+import { resourceOf } from "../src/telemetry/conventions.ts";
 import { seeded, telemetryOf } from "./trace-builder.ts";
 import type { Told } from "./trace-builder.ts";
 
@@ -52,6 +54,23 @@ const page = (noise: () => number): Told => ({
   ],
 });
 
+export interface Gauge {
+  readonly service: string;
+  readonly name: string;
+  readonly unit?: string;
+  readonly value: number;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+const pointInto = (
+  harvest: Harvest,
+  { service, name, unit = "1", value, attributes = {} }: Gauge,
+  nowMs: number,
+): void => {
+  const resource = resourceOf(Attributes.of({ "service.name": service, "service.instance.id": `${service}-0` }));
+  harvest.point({ name, unit, kind: "gauge" }, nowMs, value, undefined, Attributes.of(attributes), resource);
+};
+
 /**
  * A simulated shop under steady load with time at a hundred times its speed or more: Poisson arrivals, spans that come half a second
  * late and out of order, rare errors of every kind. `charge` decides how a charge goes at a time.
@@ -64,6 +83,10 @@ export const simulate = (options: {
   engine?: Engine;
   errorRatio?: number;
   charge?: (nowMs: number, noise: () => number) => Partial<Told>;
+  /** Traffic at a time, as a multiple of `requestsPerSecond`. */
+  pace?: (nowMs: number) => number;
+  /** Gauges of a service's only instance, asked for each fifteen seconds. */
+  gauges?: (nowMs: number, noise: () => number) => readonly Gauge[];
 }): { engine: Engine; changes: (SignalChange & { atMs: number })[]; endMs: number; requests: number } => {
   const noise = seeded(options.seed);
   const engine = options.engine ?? new Engine({ sourceRoots: ["/srv/shop"] });
@@ -75,7 +98,12 @@ export const simulate = (options: {
   let nextMs = startMs;
   let requests = 0;
   for (let nowMs = startMs; nowMs < endMs; nowMs += 500) {
-    for (; nextMs < nowMs; nextMs += -Math.log(1 - noise()) * gapMs) {
+    if (nowMs % 15_000 < 500) {
+      const piece = new Harvest();
+      for (const gauge of options.gauges?.(nowMs, noise) ?? []) pointInto(piece, gauge, nowMs);
+      engine.ingest(piece, nowMs);
+    }
+    for (; nextMs < nowMs; nextMs += (-Math.log(1 - noise()) * gapMs) / (options.pace?.(nextMs) ?? 1)) {
       requests += 1;
       const chance = options.errorRatio ?? 0.001;
       const told =

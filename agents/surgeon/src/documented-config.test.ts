@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { surgeonConfigSchema } from "./config.ts";
 
-for (const page of ["ssh", "webhooks"]) {
+for (const page of ["ssh", "webhooks", "remedies"]) {
   it(`the configuration in docs/${page}.md is one that Surgeon takes`, () => {
     const text = readFileSync(fileURLToPath(new URL(`../../../docs/${page}.md`, import.meta.url)), "utf8");
     const example = /```yaml\n([^]*?)```/.exec(text)?.[1];

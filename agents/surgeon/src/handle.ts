@@ -7,13 +7,15 @@ import type { Log } from "@omega/shared/log.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import { targetKey } from "@omega/shared/panic/undoing.ts";
 import type { AnyAction, Registry } from "./actions/registry.ts";
+import { judgeFor, type CanaryRules } from "./canary-judge.ts";
 import { about, resultOf, type Effect } from "./decide.ts";
 import { readInventory, type NamespaceRules } from "./inventory.ts";
 import { planRepair, proveRepair } from "./offer.ts";
 import { gated } from "./gate.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Clients } from "./ports.ts";
-import { considerRepairs, type Refusal, type Repair } from "./repair-planner.ts";
+import { considerRemedies, type Remedies } from "./remedies.ts";
+import { considerWorkload, inOrder, type Considered, type Refusal, type Repair } from "./repair-planner.ts";
 import { RunningWork } from "./running-work.ts";
 import type { SettingsHistory } from "./settings-history.ts";
 import type { KnownAction, State } from "./state.ts";
@@ -31,6 +33,8 @@ export interface HandlerSetting {
   readonly namespaces: NamespaceRules;
   readonly history: SettingsHistory;
   readonly keeper: Pick<Keeper, "gate" | "deeds">;
+  readonly remedies: Remedies;
+  readonly canary: CanaryRules;
   readonly proposeMs: number;
   readonly actionMs: number;
 }
@@ -61,7 +65,7 @@ export class Handler {
   }
 
   async #propose(effect: Extract<Effect, { do: "propose" }>, { cause, signal }: EffectContext<State>): Promise<Draft> {
-    const { clock, clients, namespaces, history, proposeMs } = this.#setting;
+    const { clock, clients, namespaces, history, proposeMs, registry, remedies } = this.#setting;
     const startedAt = clock.now();
     const options: RepairOption[] = [];
     const refused: Refusal[] = [];
@@ -69,16 +73,21 @@ export class Handler {
       const inventory = await this.#patiently(deadline, () =>
         readInventory(clients.kubernetes, namespaces, history, effect.request.cause.service),
       );
-      if (!inventory.ok) {
-        refused.push({ actionType: "k8s", reason: inventory.failure.message.slice(0, 1024) });
-        return;
-      }
-      const considered = considerRepairs({ ...effect.request, requestedAt: cause.time }, inventory.value);
+      const request = { ...effect.request, requestedAt: cause.time };
+      const inCluster: Considered[] = inventory.ok
+        ? considerWorkload(request, inventory.value)
+        : [{ actionType: "k8s", reason: inventory.failure.message.slice(0, 1024) }];
+      const outside = considerRemedies(request.cause, { registry, remedies, ssh: clients.ssh.config });
+      const considered = inOrder(request, [...inCluster, ...outside]);
       refused.push(...considered.refused);
-      for (const repair of considered.repairs.slice(0, optionsMax)) {
-        const option = await this.#patiently(deadline, () => this.#offer(repair, effect.incidentId, deadline));
+      const first = considered.repairs.slice(0, optionsMax);
+      // At once, so that a host that does not answer costs the others nothing; in the order of their weight all the same.
+      const offered = await Promise.all(
+        first.map((repair) => this.#patiently(deadline, () => this.#offer(repair, effect.incidentId, deadline))),
+      );
+      for (const [at, option] of offered.entries()) {
         if (option.ok) options.push(option.value);
-        else refused.push({ actionType: repair.actionType, reason: option.failure.message.slice(0, 1024) });
+        else refused.push({ actionType: first[at]?.actionType ?? "", reason: option.failure.message.slice(0, 1024) });
       }
     });
     return about(cause, {
@@ -128,21 +137,25 @@ export class Handler {
     step: "execute" | "undo",
     actionId: string,
     known: KnownAction,
-    { signal }: EffectContext<State>,
+    effect: EffectContext<State>,
   ): Promise<Outcome<void>> {
+    const { clock, canary, keeper } = this.#setting;
     const action: AnyAction | undefined = this.#setting.registry.get(known.actionType);
     if (action === undefined) return fail("terminal", "action_unknown", `No action ${known.actionType} is installed.`);
     const plan = action.planSchema.safeParse(known.plan);
     if (!plan.success) return fail("terminal", "plan_unreadable", `The plan is no plan of ${known.actionType}.`);
-    const work = { step, actionId, target: targetKey(known.target), signal };
-    const { keeper } = this.#setting;
+    const work = { step, actionId, target: targetKey(known.target), signal: effect.signal };
     return await this.#running.run(work, (stop) =>
       this.#within(this.#setting.actionMs, stop, (deadline) => {
-        const context = this.#contextFor(known.incidentId, deadline);
-        const clients = gated(context.clients, keeper.gate, { actionId, step, signal: deadline });
+        const shared = this.#contextFor(known.incidentId, deadline);
+        const clients = gated(shared.clients, keeper.gate, { actionId, step, signal: deadline });
         // Looked at when its turn has come: until then an execution before it has ended, or this process stopped it.
         const interrupted = keeper.deeds.byId.get(actionId)?.ended?.how !== "succeeded";
-        return this.#patiently(deadline, () => action[step]({ ...context, clients, interrupted }, plan.data));
+        return this.#patiently(deadline, () => {
+          const judge = judgeFor(actionId, canary, { clock, effect, signal: deadline });
+          const context = { ...shared, clients, interrupted };
+          return action[step](judge === undefined ? context : { ...context, judgeCanary: judge }, plan.data);
+        });
       }),
     );
   }

@@ -44,6 +44,8 @@ await runAgentProcess<typeof surgeonConfigSchema, State, Effect>({
       log,
       namespaces: config.namespaces,
       history,
+      remedies: config.remedies,
+      canary: config.canary,
       proposeMs: config.deadlines.proposeMs,
       actionMs: config.deadlines.actionMs,
     });

@@ -4,7 +4,7 @@ import type { Candidate, MemoryMatch } from "@omega/bus-schemas/vocabulary.ts";
 import type { Workload } from "./inventory.ts";
 import { containersOf } from "./kubernetes/deployment.ts";
 import type { JsonObject } from "./kubernetes/json-pointer.ts";
-import { considerRepairs, type Request } from "./repair-planner.ts";
+import { considerWorkload, inOrder, type Request } from "./repair-planner.ts";
 
 const cause: Candidate = {
   rank: 1,
@@ -59,7 +59,8 @@ function payments(versions: readonly string[], changes: Partial<Workload> = {}):
 }
 
 function consider(changes: Partial<Request>, inventory: readonly Workload[] = [payments(["1.4.0", "1.5.0"])]) {
-  return considerRepairs({ cause, recalled: [], tried: [], requestedAt, ...changes }, inventory);
+  const request = { cause, recalled: [], tried: [], requestedAt, ...changes };
+  return inOrder(request, considerWorkload(request, inventory));
 }
 
 const types = ({ repairs }: ReturnType<typeof consider>): string[] => repairs.map(({ actionType }) => actionType);

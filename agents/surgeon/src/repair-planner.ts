@@ -33,7 +33,7 @@ export interface Request {
   readonly requestedAt: string;
 }
 
-type Considered = Repair | Refusal;
+export type Considered = Repair | Refusal;
 
 /** Memory weighs at most as much as one rank: it reorders what the diagnosis allows, and adds nothing to it. */
 const recallWeight = 15;
@@ -43,10 +43,10 @@ const capacityFactor = 1.5;
 const settingsSuspectMs = 3_600_000;
 
 /**
- * Turns a diagnosed cause into repairs, best first. Deterministic: the same cause, memory and inventory give the same answer. It picks
- * only among the inventory's objects; whether a repair is accepted, reversible and permitted is found out afterwards.
+ * Turns a diagnosed cause into repairs in the cluster. Deterministic: the same cause and inventory give the same answer. It picks only
+ * among the inventory's objects; whether a repair is accepted, reversible and permitted is found out afterwards.
  */
-export function considerRepairs(request: Request, inventory: readonly Workload[]): Consideration {
+export function considerWorkload(request: Request, inventory: readonly Workload[]): Considered[] {
   const { cause } = request;
   const workloads = inventory.filter(({ service }) => service === cause.service);
   const [workload, second] = workloads;
@@ -57,13 +57,17 @@ export function considerRepairs(request: Request, inventory: readonly Workload[]
     const places = workloads.map(({ deployment }) => `${deployment.ref.namespace}/${deployment.ref.name}`).join(", ");
     return nothing(`The service ${cause.service} runs in several places (${places}): which is meant?`);
   }
-  const considered: Considered[] = [
+  return [
     rollBack(cause, workload),
     ...putSettingsBack(request, workload),
     addCapacity(cause, workload),
     restart(request, workload),
     ...raiseMemory(cause, workload),
   ];
+}
+
+/** What was considered, as repairs, best first, with what memory says of each; and what this incident tried already among the refused. */
+export function inOrder(request: Request, considered: readonly Considered[]): Consideration {
   const refused = considered.flatMap((one) => ("reason" in one ? [one] : []));
   const repairs: Repair[] = [];
   for (const one of considered) {
@@ -75,8 +79,8 @@ export function considerRepairs(request: Request, inventory: readonly Workload[]
   return { repairs: repairs.toSorted((a, b) => b.weight - a.weight), refused };
 }
 
-function nothing(reason: string): Consideration {
-  return { repairs: [], refused: [{ actionType: "k8s.rollout-undo", reason }] };
+function nothing(reason: string): Considered[] {
+  return [{ actionType: "k8s.rollout-undo", reason }];
 }
 
 const rollsBack: ReadonlySet<Candidate["kind"]> = new Set(["code", "error", "latency", "cpu", "memory", "change"]);

@@ -1,6 +1,7 @@
 import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Target } from "@omega/bus-schemas/vocabulary.ts";
 import { answered, asked, authorised, mayStart, refused, used, type Approvals } from "./approvals.ts";
+import type { CanaryVerdict } from "@omega/shared/action.ts";
 import type { Failure } from "@omega/shared/outcome.ts";
 import type { JsonObject } from "./kubernetes/json-pointer.ts";
 
@@ -48,6 +49,8 @@ export interface State {
   readonly undone: ReadonlySet<string>;
   /** The highest fencing token seen in an order. */
   readonly fence: number;
+  /** What telemetry said of first new pods, by `canaryKey`. */
+  readonly canaries: ReadonlyMap<string, CanaryVerdict>;
   /** Id of the press that froze us; nothing new starts. */
   readonly frozenBy: string | undefined;
 }
@@ -59,8 +62,13 @@ export const initialState: State = {
   answered: new Set(),
   undone: new Set(),
   fence: 0,
+  canaries: new Map(),
   frozenBy: undefined,
 };
+
+export function canaryKey(actionId: string, podUid: string): string {
+  return `${actionId} ${podUid}`;
+}
 
 /** How many of each thing are remembered; the oldest go first. Undo of an older action is a person's work. */
 const keptMax = 1000;
@@ -87,6 +95,11 @@ export function evolve(state: State, event: OmegaEvent, storedAt: number): State
     case "action.conflicted":
     case "action.outcome-unknown":
       return changed(state, event.data.actionId, (action) => ({ ...action, phase: "ended" }));
+    case "canary.judged": {
+      const { actionId, pod, verdict, says } = event.data;
+      const judged: [string, CanaryVerdict] = [canaryKey(actionId, pod.uid), { verdict, says }];
+      return { ...state, canaries: newest([...state.canaries, judged]) };
+    }
     case "undo.ordered":
       return undoOrdered(state, event);
     case "undo.started":

@@ -7,7 +7,7 @@ const identity = {
   signalId: z.string().min(1),
   service: z.string().min(1),
   operation: z.string().min(1),
-  kind: z.enum(["error-ratio", "latency", "saturation", "burn-rate", "restarts", "alert"]),
+  kind: z.enum(["error-ratio", "latency", "saturation", "burn-rate", "anomaly", "restarts", "alert"]),
 };
 
 export const SignalDetected = defineEvent({

@@ -135,7 +135,7 @@ function summaryOf({ events, onset, ...rest }: IncidentView): object {
   return { ...rest, onset: new Date(onset).toISOString(), events: events.length };
 }
 
-function countOf(text: string): number {
+export function countOf(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError("a count is a whole number above 0.");
   return count;

@@ -39,8 +39,9 @@ async function status(context: CommandContext, session: BusSession, options: Bus
     const up = run === undefined ? undefined : local !== undefined && isAlive(local);
     return { agent, pid, up, since: last?.time, version: last?.data.version };
   });
-  const control = events.findLast(({ type }) => type.startsWith("control."));
-  const frozen = control !== undefined && control.type !== "control.resumed";
+  // What else is said under `control`, such as a press that was refused, freezes nothing.
+  const control = events.findLast(({ type }) => type === "control.panic-pressed" || type === "control.resumed");
+  const frozen = control?.type === "control.panic-pressed";
   const alarms = standingAlarms(events);
   const open = [...incidentsIn(recorded).values()].filter(
     ({ status: is }) => is === "open" || is === "awaiting approval",

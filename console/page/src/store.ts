@@ -10,7 +10,7 @@ export const staleMs = 15_000;
 export const me = signal<Person | undefined>(undefined);
 export const signedOut = signal(false);
 export const now = signal<Now | undefined>(undefined);
-/** What passed by since the page was opened, in order, each once. */
+/** The newest events, in order, each once. */
 export const frames = signal<readonly Frame[]>([]);
 /** Whether the feed is open, and when the server was heard last, by this machine's clock. */
 export const server = signal<{ readonly reachable: boolean; readonly heardAt: number | undefined }>({
@@ -63,7 +63,7 @@ async function load(): Promise<void> {
     else setTimeout(() => void load(), 1000);
     return;
   }
-  lastSeq = answer.value.seq;
+  lastSeq = answer.value.recentAfter;
   take(answer.value);
   follow();
 }

@@ -31,7 +31,7 @@ export function share(value: number): string {
 }
 
 export function quantity(value: number, unit: string): string {
-  return unit === "1" ? share(value) : `${Number(value.toPrecision(3))} ${unit}`;
+  return unit === "1" ? share(value) : `${Number(value.toPrecision(3))} ${unit.replaceAll(/[{}]/g, "")}`;
 }
 
 export function counted(count: number, noun: string, plural = `${noun}s`): string {

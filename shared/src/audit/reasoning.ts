@@ -1,7 +1,7 @@
 import type { EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Candidate, Change, Evidence, RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import { canonicalHash } from "../canonical-json.ts";
-import { duration, percent } from "../durations.ts";
+import { duration, percent, quantity } from "../durations.ts";
 import { placeOf, targetName } from "../timeline.ts";
 
 /** An event with its place in the audit log; `leaf` is the entry's hash in the tree, hex. */
@@ -74,7 +74,7 @@ class Chain {
         outside(
           "metric",
           `metric:${data.service}/${name}`,
-          `${value} ${unit}${baseline === undefined ? "" : `, baseline ${baseline}`}`,
+          `${name} ${quantity(value, unit)}${baseline === undefined ? "" : `, baseline ${quantity(baseline, unit)}`}`,
         ),
       );
       const error = [data.errorType, data.signature].filter((part) => part !== undefined).join(": ");

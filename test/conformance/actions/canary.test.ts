@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
-import type { ActionContext } from "@omega/shared/action.ts";
+import type { ActionContext, CanaryVerdict, HeldCanary } from "@omega/shared/action.ts";
 import { systemClock, type Clock } from "@omega/shared/clock.ts";
 import { createLog } from "@omega/shared/log.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
 import { loadActions, type AnyAction } from "../../../agents/surgeon/src/actions/registry.ts";
 import { KubernetesClient } from "../../../agents/surgeon/src/adapters/kubernetes-client.ts";
+import { soakSeconds } from "../../../agents/surgeon/src/kubernetes/canary.ts";
 import type { EditPlan } from "../../../agents/surgeon/src/kubernetes/edit-action.ts";
 import type { Clients } from "../../../agents/surgeon/src/ports.ts";
 import { deploymentOf, deployments, settled } from "./action-case.ts";
@@ -40,6 +41,20 @@ function contextWith(clock: Clock = systemClock, signal = AbortSignal.timeout(60
 function value<T>(outcome: Outcome<T>): T {
   assert.ok(outcome.ok, JSON.stringify(outcome));
   return outcome.value;
+}
+
+function judgedBy(judgeCanary: (held: HeldCanary) => Promise<CanaryVerdict>): ActionContext<Clients> {
+  return { ...contextWith(), judgeCanary };
+}
+
+/** Name and uid of the pods that are not on their way out. */
+async function podsOf(name: string): Promise<Map<string, string>> {
+  const { items } = await cluster.get<{
+    items: { metadata: { name: string; uid: string; deletionTimestamp?: string } }[];
+  }>(`/api/v1/namespaces/${namespace}/pods?labelSelector=app%3D${name}`);
+  return new Map(
+    items.flatMap(({ metadata }) => (metadata.deletionTimestamp === undefined ? [[metadata.name, metadata.uid]] : [])),
+  );
 }
 
 const seen = (name: string): Promise<Seen> => cluster.get<Seen>(`${deployments}/${name}`);
@@ -88,9 +103,7 @@ describe("a canary", () => {
 
   it("of which nothing is known in time is taken back, and no other pod was touched", async () => {
     const name = `inconclusive-${process.pid}`;
-    const setResources = actionOf("k8s.set-resources");
-    // No node has a thousand processors: the first new pod never gets a place.
-    const plan = await planned(setResources, name, { container: "main", requests: { cpu: "1000" } });
+    const plan = await planned(setImage, name, { container: "main", image: "shop/payments:unready" });
     const before = await seen(name);
     let fewest = replicas;
     const startedAt = Date.now();
@@ -102,12 +115,67 @@ describe("a canary", () => {
         await systemClock.sleep(ms, signal);
       },
     };
-    const outcome = await setResources.execute(contextWith(fast), plan);
+    const outcome = await setImage.execute(contextWith(fast), plan);
     assert.ok(!outcome.ok);
     assert.deepEqual([outcome.failure.kind, outcome.failure.code], ["terminal", "canary_inconclusive"]);
     assert.equal(fewest, replicas);
     await settled(cluster, name);
     assert.deepEqual((await seen(name)).spec, before.spec);
+  });
+
+  for (const verdict of ["failed", "inconclusive"] as const) {
+    it(`that its own telemetry calls ${verdict} is taken back, and no other pod was touched`, async () => {
+      const name = `telling-${verdict}-${process.pid}`;
+      const plan = await planned(setImage, name, newImage);
+      const [before, podsBefore] = [await seen(name), await podsOf(name)];
+      const held: HeldCanary[] = [];
+      const outcome = await setImage.execute(
+        judgedBy(async (canary) => {
+          held.push(canary);
+          // Longer than the soak: the others wait for the verdict and not for a time.
+          await systemClock.sleep(3 * soakSeconds * 1000);
+          const pods = await podsOf(name);
+          assert.deepEqual(
+            [...pods.keys()].filter((pod) => !podsBefore.has(pod)),
+            [canary.pod.name],
+          );
+          assert.equal(pods.get(canary.pod.name), canary.pod.uid);
+          return { verdict, says: "4 of 9 requests failed" };
+        }),
+        plan,
+      );
+      assert.ok(!outcome.ok);
+      assert.deepEqual([outcome.failure.kind, outcome.failure.code], ["terminal", `canary_${verdict}`]);
+      assert.match(outcome.failure.message, /4 of 9 requests failed/);
+      assert.deepEqual([held.length, held[0]?.of, held[0]?.workload], [1, replicas, `Deployment ${namespace}/${name}`]);
+      await settled(cluster, name);
+      assert.deepEqual((await seen(name)).spec, before.spec);
+      assert.deepEqual(await podsOf(name), podsBefore);
+    });
+  }
+
+  it("that crashes is known to have failed without waiting", async () => {
+    const name = `crashing-${process.pid}`;
+    const plan = await planned(setImage, name, { container: "main", image: "shop/payments:crashing" });
+    const podsBefore = await podsOf(name);
+    const neverAsked = judgedBy(() => assert.fail("it was never ready"));
+    const outcome = await setImage.execute(neverAsked, plan);
+    assert.ok(!outcome.ok && outcome.failure.code === "canary_failed", JSON.stringify(outcome));
+    assert.match(outcome.failure.message, /container 'main' of pod .* is in CrashLoopBackOff/);
+    await settled(cluster, name);
+    assert.deepEqual(await podsOf(name), podsBefore);
+  });
+
+  it("that its own telemetry calls good is followed by the rest at their own speed", async () => {
+    const name = `good-${process.pid}`;
+    const plan = await planned(setImage, name, newImage);
+    const podsBefore = await podsOf(name);
+    const good = judgedBy(() => Promise.resolve({ verdict: "success", says: "0 of 12 requests failed" }));
+    value(await setImage.execute(good, plan));
+    const pods = await podsOf(name);
+    assert.equal(pods.size, replicas);
+    for (const pod of pods.keys()) assert.ok(!podsBefore.has(pod), pod);
+    assert.equal((await seen(name)).spec.minReadySeconds, undefined);
   });
 
   it("that was stopped in its middle is in doubt, and is finished or taken back by its plan", async () => {

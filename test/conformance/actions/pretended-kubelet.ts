@@ -6,9 +6,19 @@ export function nodeSelectorOf(namespace: string): Record<string, string> {
   return { "omega.test/surgery": namespace };
 }
 
+interface Container {
+  readonly name: string;
+  readonly image?: string;
+}
+
+/** A container of an image with this tag ends as soon as it starts. */
+const crashing = ":crashing";
+/** A container of an image with this tag never gets going. */
+const unready = ":unready";
+
 interface PodView {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string };
-  readonly spec: { readonly nodeName?: string; readonly containers: readonly { readonly name: string }[] };
+  readonly spec: { readonly nodeName?: string; readonly containers: readonly Container[] };
   readonly status?: { readonly phase?: string };
 }
 
@@ -64,6 +74,10 @@ export class PretendedKubelet {
     const path = `${this.#pods}/${metadata.name}`;
     if (metadata.deletionTimestamp !== undefined) {
       await this.#api.delete(path, { gracePeriodSeconds: 0, preconditions: { uid: metadata.uid } });
+    } else if (hasTag(spec.containers, unready)) {
+      return;
+    } else if (status?.phase !== "Running" && hasTag(spec.containers, crashing)) {
+      await this.#api.patch(`${path}/status`, { status: crashingStatus(spec.containers) }, "strategic-merge-patch");
     } else if (status?.phase !== "Running") {
       await this.#api.patch(`${path}/status`, { status: runningStatus(spec.containers) }, "strategic-merge-patch");
     }
@@ -84,7 +98,25 @@ export class PretendedKubelet {
   }
 }
 
-function runningStatus(containers: readonly { readonly name: string }[]): object {
+function hasTag(containers: readonly Container[], tag: string): boolean {
+  return containers.some(({ image }) => image?.endsWith(tag) === true);
+}
+
+function crashingStatus(containers: readonly Container[]): object {
+  const state = { waiting: { reason: "CrashLoopBackOff", message: "back-off 10s restarting failed container" } };
+  const containerStatuses = containers.map(({ name }) => ({
+    name,
+    ready: false,
+    started: false,
+    restartCount: 1,
+    image: "",
+    imageID: "",
+    state,
+  }));
+  return { phase: "Running", startTime: new Date().toISOString(), containerStatuses };
+}
+
+function runningStatus(containers: readonly Container[]): object {
   const now = new Date().toISOString();
   const conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"];
   return {

@@ -113,7 +113,7 @@ export class ConsoleWorld {
 
   /** A deployment of two releases, the newer with a defect. */
   async faultyRelease(service: string): Promise<void> {
-    await this.cluster.create(deployments, deploymentOf(service, 2));
+    await this.cluster.create(deployments, deploymentOf(service, 1));
     await settled(this.cluster, service);
     await this.cluster.patch(`${deployments}/${service}`, imagePatch(faultyImage));
     await settled(this.cluster, service);

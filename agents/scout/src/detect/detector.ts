@@ -2,17 +2,20 @@ import { createHash } from "node:crypto";
 import { ByOperation } from "../window/by-operation.ts";
 import { binomialTail } from "./binomial.ts";
 import type { Arrival, Operation, OperationLog, Outcome } from "../window/operation-log.ts";
-import { errorRatioSettings, judgeErrorRatio, normalRatio } from "./error-ratio.ts";
-import type { ErrorRatioFinding, ErrorRatioSettings } from "./error-ratio.ts";
-import { LatencyBaseline, latencySettings } from "./latency.ts";
-import type { LatencyFinding, LatencySettings } from "./latency.ts";
+import type { OperationNews, RememberedSignal } from "./early-warnings.ts";
+import { judgeErrorRatio, normalRatio } from "./error-ratio.ts";
+import type { ErrorRatioFinding } from "./error-ratio.ts";
+import { LatencyBaseline } from "./latency.ts";
+import type { LatencyFinding } from "./latency.ts";
 import { SecondBuckets } from "./second-buckets.ts";
 import { milliseconds, percent } from "./signal.ts";
-import type { Signal, SignalChange, SignalKind } from "./signal.ts";
+import type { Signal, SignalChange } from "./signal.ts";
+import { Tuning } from "./tuning.ts";
+
+/** The two kinds of episode that are judged each second. */
+type Urgent = "error-ratio" | "latency";
 
 export interface DetectorSettings {
-  readonly errorRatio: ErrorRatioSettings;
-  readonly latency: LatencySettings;
   /** An episode is over when one of these stretches looks normal again; they lie within the ring of seconds. */
   readonly clearAfterSeconds: readonly number[];
   readonly clearRequestsMin: number;
@@ -25,21 +28,12 @@ export interface DetectorSettings {
 }
 
 export const detectorSettings: DetectorSettings = {
-  errorRatio: errorRatioSettings,
-  latency: latencySettings,
   clearAfterSeconds: [10, 20, 40, 80],
   clearRequestsMin: 8,
   clearByLuckMax: 1e-4,
   silentAfterSeconds: 120,
   criticalRatio: 0.05,
 };
-
-/** A signal as the stream remembers it. */
-export interface AdoptedSignal extends Omit<Signal, "kind" | "sinceMs" | "measures"> {
-  readonly kind: string;
-  readonly since: string;
-  readonly measures: readonly { readonly value: number; readonly baseline?: number | undefined }[];
-}
 
 interface Episode {
   readonly signal: Signal;
@@ -53,7 +47,7 @@ interface Watch {
   readonly operation: Operation;
   readonly buckets: SecondBuckets;
   readonly latency: LatencyBaseline;
-  readonly open: Map<SignalKind, Episode>;
+  readonly open: Map<Urgent, Episode>;
   lastSeenSecond: number;
 }
 
@@ -71,9 +65,19 @@ export class Detector {
   readonly #watches = new ByOperation<Watch>();
   /** Onset of the oldest adopted episode: while one is open, no second since then is anybody's normal. */
   #abnormalFrom: number | undefined;
+  readonly #tuning: Tuning;
+  readonly #news: (news: OperationNews, nowMs: number) => void;
 
-  constructor(log: OperationLog, settings: Partial<DetectorSettings> = {}) {
+  /** `news` hears at each tick what every operation did since the last one. */
+  constructor(
+    log: OperationLog,
+    tuning: Tuning = new Tuning(),
+    news: (news: OperationNews, nowMs: number) => void = () => undefined,
+    settings: Partial<DetectorSettings> = {},
+  ) {
     this.#log = log;
+    this.#tuning = tuning;
+    this.#news = news;
     this.#settings = { ...detectorSettings, ...settings };
   }
 
@@ -81,7 +85,7 @@ export class Detector {
    * Goes on with episodes that an earlier process told of, so that they are told to be over and not told again. What this process sees
    * first is then the middle of an incident, and must not become what it takes for normal.
    */
-  adopt(signals: readonly AdoptedSignal[], nowMs: number): void {
+  adopt(signals: readonly RememberedSignal[], nowMs: number): void {
     const second = Math.floor(nowMs / 1000);
     for (const { kind, since, measures, ...of } of signals) {
       if (kind !== "error-ratio" && kind !== "latency") continue;
@@ -111,7 +115,7 @@ export class Detector {
       watch = {
         operation: { service: operation.service, name: operation.name },
         buckets: new SecondBuckets(),
-        latency: new LatencyBaseline(this.#settings.latency),
+        latency: new LatencyBaseline(this.#tuning.of(operation.service).latency),
         open: new Map(),
         lastSeenSecond: 0,
       };
@@ -130,9 +134,12 @@ export class Detector {
         this.#watches.delete(watch.operation.service, watch.operation.name);
         continue;
       }
-      watch.latency.learn(watch.buckets, now);
-      const errors = judgeErrorRatio(watch.buckets, now, this.#settings.errorRatio);
-      const latency = watch.latency.judge(watch.buckets, now);
+      const { operation, buckets } = watch;
+      const durations = watch.latency.learn(buckets, now);
+      this.#news({ operation, ...buckets.takeTally(), durations }, nowMs);
+      const tuned = this.#tuning.of(operation.service);
+      const errors = tuned.errorRatio.enabled ? judgeErrorRatio(buckets, now, tuned.errorRatio) : undefined;
+      const latency = tuned.latency.enabled ? watch.latency.judge(buckets, now) : undefined;
       if (errors !== undefined && !watch.open.has("error-ratio")) changes.push(this.#openErrors(watch, errors, nowMs));
       if (latency !== undefined && !watch.open.has("latency")) changes.push(this.#openLatency(watch, latency, nowMs));
       changes.push(...this.#close(watch, now, latency !== undefined));
@@ -152,6 +159,11 @@ export class Detector {
     return normalRatio(watch?.buckets.baseline(Number.POSITIVE_INFINITY) ?? { requests: 0, failures: 0 });
   }
 
+  /** From how many milliseconds on a request of this operation is slow; infinity until that is known. */
+  slowFrom(operation: Operation): number {
+    return this.#watches.get(operation.service, operation.name)?.latency.thresholdMs ?? Number.POSITIVE_INFINITY;
+  }
+
   #openErrors(watch: Watch, finding: ErrorRatioFinding, nowMs: number): SignalChange {
     const { service, name } = watch.operation;
     const outcomes = this.#log.outcomes(watch.operation, nowMs - 2 * finding.windowSeconds * 1000);
@@ -162,6 +174,7 @@ export class Detector {
     return this.#open(watch, finding.ratio, nowMs, {
       kind: "error-ratio",
       severity: finding.ratio >= this.#settings.criticalRatio ? "critical" : "warning",
+      leadTimeMs: 0,
       sinceMs,
       says,
       confidence: Math.min(0.999, 1 - finding.pValue),
@@ -204,7 +217,7 @@ export class Detector {
     watch: Watch,
     ratio: number,
     nowMs: number,
-    found: Omit<Signal, "signalId" | "service" | "operation">,
+    found: Omit<Signal, "signalId" | "service" | "operation" | "kind"> & { readonly kind: Urgent },
   ): SignalChange {
     const { service, name: operation } = watch.operation;
     const digest = createHash("sha256")
@@ -246,7 +259,7 @@ export class Detector {
    */
   #calmStretch(
     watch: Watch,
-    kind: SignalKind,
+    kind: Urgent,
     episode: Episode,
     now: number,
   ): { bad: number; requests: number; seconds: number } | undefined {
@@ -265,7 +278,7 @@ export class Detector {
   }
 
   /** The ratio that an episode must come back to. Where nothing normal was seen yet, the prior would let a bad stretch pass for a good one. */
-  #normalOf(watch: Watch, kind: SignalKind, episode: Episode): number {
+  #normalOf(watch: Watch, kind: Urgent, episode: Episode): number {
     if (kind === "latency") return 0.05;
     if (episode.adopted !== undefined) return episode.adopted.normal;
     const known = watch.buckets.baseline(Number.POSITIVE_INFINITY).requests >= knownFromRequests;

@@ -2,6 +2,7 @@ import { binomialTail } from "./binomial.ts";
 import type { SecondBuckets } from "./second-buckets.ts";
 
 export interface ErrorRatioSettings {
+  readonly enabled: boolean;
   /** Shorter windows find an outage sooner, longer ones a smaller ratio. */
   readonly windowsSeconds: readonly number[];
   /** Largest chance of a false alarm in one test; tests are made each second for each operation. */
@@ -17,6 +18,7 @@ export interface ErrorRatioSettings {
 }
 
 export const errorRatioSettings: ErrorRatioSettings = {
+  enabled: true,
   windowsSeconds: [6, 20, 100],
   falseAlarmChance: 1e-6,
   failuresMin: 3,

@@ -3,6 +3,7 @@ import { binomialTail } from "./binomial.ts";
 import type { SecondBuckets } from "./second-buckets.ts";
 
 export interface LatencySettings {
+  readonly enabled: boolean;
   readonly windowSeconds: number;
   /** The quantile whose crossing is counted. */
   readonly quantile: number;
@@ -17,6 +18,7 @@ export interface LatencySettings {
 }
 
 export const latencySettings: LatencySettings = {
+  enabled: true,
   windowSeconds: 15,
   quantile: 0.95,
   factor: 2,
@@ -55,21 +57,22 @@ export class LatencyBaseline {
     this.#settings = settings;
   }
 
-  /** Learns from the seconds that are old enough and sets the threshold anew. */
-  learn(buckets: SecondBuckets, nowSecond: number): void {
+  /** Learns from the seconds that are old enough, sets the threshold anew, and gives the durations that it learnt from. */
+  learn(buckets: SecondBuckets, nowSecond: number): readonly number[] {
     if (nowSecond - this.#turnedAt > generationSeconds) {
       this.#older = this.#current;
       this.#current = new DDSketch(accuracy);
       this.#turnedAt = nowSecond;
     }
     const durations = buckets.takeDurations(nowSecond - learnAfterSeconds);
-    if (durations.length === 0) return;
+    if (durations.length === 0) return durations;
     for (const duration of durations) this.#current.accept(duration);
     const fuller = this.#current.count >= this.#older.count ? this.#current : this.#older;
-    if (fuller.count < this.#settings.normalRequestsMin) return;
+    if (fuller.count < this.#settings.normalRequestsMin) return durations;
     const { quantile, factor, marginMs } = this.#settings;
     this.baselineMs = fuller.getValueAtQuantile(quantile);
     this.thresholdMs = Math.max(this.baselineMs * factor, this.baselineMs + marginMs);
+    return durations;
   }
 
   /** At most one request in twenty is beyond the normal 95th percentile, by its definition; many more are a shift. */

@@ -23,6 +23,7 @@ const decayPerSecond = 0.5 ** (1 / halfLifeSeconds);
 export class SecondBuckets {
   readonly #ring: (Bucket | undefined)[] = Array.from({ length: ringSeconds });
   readonly history: Counts = { requests: 0, failures: 0, slow: 0 };
+  #tally = { requests: 0, failures: 0 };
   #oldest = Number.POSITIVE_INFINITY;
   #newest = Number.NEGATIVE_INFINITY;
   #abnormalFrom = Number.POSITIVE_INFINITY;
@@ -42,8 +43,12 @@ export class SecondBuckets {
       this.#ring[slot] = bucket;
     }
     bucket.requests += 1;
-    if (request.failed) bucket.failures += 1;
-    else if (bucket.durations.length < 256) bucket.durations.push(request.durationMs);
+    this.#tally.requests += 1;
+    if (request.failed) {
+      bucket.failures += 1;
+      this.#tally.failures += 1;
+    }
+    if (!request.failed && bucket.durations.length < 256) bucket.durations.push(request.durationMs);
     if (request.slow) bucket.slow += 1;
     this.#oldest = Math.min(this.#oldest, second);
     this.#newest = Math.max(this.#newest, second);
@@ -68,6 +73,13 @@ export class SecondBuckets {
       if (bucket !== undefined && bucket.second >= this.#abnormalFrom) this.#ring[slot] = undefined;
     }
     this.#abnormalFrom = Number.POSITIVE_INFINITY;
+  }
+
+  /** What was added since the last call, normal or not. */
+  takeTally(): { requests: number; failures: number } {
+    const tally = this.#tally;
+    if (tally.requests > 0) this.#tally = { requests: 0, failures: 0 };
+    return tally;
   }
 
   /** Counts of the seconds in [from, to). */

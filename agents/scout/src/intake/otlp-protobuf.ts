@@ -82,7 +82,7 @@ const resource = (wire: Wire): Resource => {
 };
 
 const attributesFrom = (flat: AttributeValue[]): Attributes =>
-  flat.length === 0 ? Attributes.none : new Attributes(flat);
+  flat.length === 0 ? Attributes.none : new Attributes(flat.slice());
 
 const spanEvent = (wire: Wire): SpanEvent => {
   let timeMs = 0;
@@ -169,7 +169,8 @@ const span = (wire: Wire, from: Resource, harvest: Harvest): void => {
   wire.leave(outer);
   if (start >= 0) draft.startMs = wire.millisAt(start);
   if (start >= 0 && end >= 0) draft.durationMs = Math.max(0, wire.millisBetween(start, end));
-  if (flat.length > 0) draft.attributes = new Attributes(flat);
+  // A copy is as long as it need be; an array that grew has room for twice as many, and would keep it for as long as the span is held.
+  if (flat.length > 0) draft.attributes = new Attributes(flat.slice());
   if (events.length > 0) draft.events = events;
   if (links.length > 0) draft.links = links;
   harvest.span(draft);

@@ -8,6 +8,8 @@ export const resourceOf = (attributes: Attributes): Resource => ({
   service: attributes.text("service.name") ?? "unknown_service",
   version: attributes.text("service.version"),
   instance: attributes.text("service.instance.id", "k8s.pod.name", "host.name"),
+  // In a pod, the host is called what the pod is called.
+  pod: attributes.text("k8s.pod.name", "host.name"),
   language: attributes.text("telemetry.sdk.language"),
   attributes,
 });

@@ -12,6 +12,8 @@ export interface Resource {
   readonly version: string | undefined;
   /** The pod or process, where known. */
   readonly instance: string | undefined;
+  /** Name of the pod, where known; whatever `service.instance.id` says. */
+  readonly pod: string | undefined;
   /** `telemetry.sdk.language`, which says the order of stack frames. */
   readonly language: string | undefined;
   readonly attributes: Attributes;

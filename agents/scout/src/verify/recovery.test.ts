@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Outcome } from "../window/operation-log.ts";
-import { judgeRecovery } from "./recovery.ts";
+import { judgeRecovery, withSlowness } from "./recovery.ts";
 
 const terms = { intervalMs: 2000, count: 3, failureLimit: 1, inconclusiveLimit: 10 };
 const afterMs = 1_000_000;
@@ -116,4 +116,49 @@ test("an operation that did not fail before does not hold up the verdict of one 
     },
   ];
   assert.equal(judgeRecovery(checks, terms, afterMs, afterMs + 8000).verdict, "confirmed");
+});
+
+test("after an incident of slowness, requests that are still slow are no recovery, and quick ones are", () => {
+  const took = (durationMs: number, fromMs: number): Outcome[] =>
+    requests(10, 20, () => false, fromMs).map((outcome) => ({ ...outcome, durationMs }));
+  const inIncident = took(900, afterMs - 20_000);
+  const judgeAfter = (durationMs: number) =>
+    judgeRecovery(
+      [withSlowness(check(took(durationMs, afterMs), 0), inIncident, 200)],
+      terms,
+      afterMs,
+      afterMs + 10_000,
+    );
+  assert.equal(judgeAfter(900).verdict, "failed");
+  assert.match(judgeAfter(900).says, /requests to payments POST \/charges failed or took longer than 200 ms in/);
+  assert.equal(judgeAfter(40).verdict, "confirmed");
+  const quick = check(took(40, afterMs), 0);
+  assert.equal(
+    withSlowness(quick, took(40, afterMs - 20_000), 200),
+    quick,
+    "an incident of errors is judged by errors",
+  );
+});
+
+for (const [name, changed, fails, verdict, count] of [
+  ["count", { count: 5 }, () => false, "confirmed", 5],
+  ["failureLimit", { failureLimit: 3 }, () => true, "failed", 4],
+  ["intervalMs", { intervalMs: 4000 }, () => true, "failed", 2],
+] as const) {
+  test(`${name} is kept to as the terms say`, () => {
+    const fresh = requests(4, 40, fails);
+    const { verdict: told, measurements } = judgeRecovery(
+      [check(fresh)],
+      { ...terms, ...changed },
+      afterMs,
+      afterMs + 30_000,
+    );
+    assert.equal(told, verdict);
+    assert.equal(measurements.length, count);
+  });
+}
+
+test("inconclusiveLimit is kept to as the terms say", () => {
+  const told = judgeRecovery([check([])], { ...terms, inconclusiveLimit: 4 }, afterMs, afterMs + 60_000);
+  assert.deepEqual([told.verdict, told.measurements.length], ["inconclusive", 5]);
 });

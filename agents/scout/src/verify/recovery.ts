@@ -1,4 +1,4 @@
-import { percent } from "../detect/signal.ts";
+import { milliseconds, percent } from "../detect/signal.ts";
 import type { Outcome } from "../window/operation-log.ts";
 
 /** How recovery is judged, in the terms of Argo Rollouts' AnalysisTemplate. */
@@ -28,6 +28,8 @@ export interface RecoveryCheck {
   /** Ratio of failures in the incident, and the one that is normal. */
   readonly ratioBefore: number;
   readonly ratioNormal: number;
+  /** In an incident of slowness: what took longer than this counts as failed here. */
+  readonly slowFromMs?: number;
 }
 
 export interface Recovery {
@@ -40,6 +42,30 @@ export interface Recovery {
 const luckMax = 0.01;
 /** Spans of an interval are complete this long after its end; exporters send in batches. */
 export const settleMs = 1_500;
+
+/** Part of an incident's requests that were slow, from which on being slow is what the incident was about. */
+const slowShareMin = 0.15;
+const slowRequestsMin = 10;
+/** Slow requests are normal now and then. */
+const slowNormal = 0.02;
+
+/** A check that counts slow requests as failed where the incident was one of slowness, so that a fix that only stops errors confirms nothing. */
+export const withSlowness = (
+  check: RecoveryCheck,
+  inIncident: readonly Outcome[],
+  slowFromMs: number,
+): RecoveryCheck => {
+  const slow = inIncident.filter(({ durationMs }) => durationMs > slowFromMs);
+  if (inIncident.length < slowRequestsMin || slow.length < slowShareMin * inIncident.length) return check;
+  const bad = ({ failed, durationMs }: Outcome): boolean => failed || durationMs > slowFromMs;
+  return {
+    ...check,
+    fresh: check.fresh.map((outcome) => (bad(outcome) ? { ...outcome, failed: true } : outcome)),
+    ratioBefore: inIncident.filter(bad).length / inIncident.length,
+    ratioNormal: check.ratioNormal + slowNormal,
+    slowFromMs,
+  };
+};
 
 /** How much likelier the counts are if the fault is still there than if it is gone, as a natural logarithm (Wald's test). */
 const logOdds = (requests: number, failures: number, check: RecoveryCheck): number => {
@@ -114,6 +140,11 @@ export const judgeRecovery = (
 const sureOfRecovery = (evidence: ReadonlyMap<RecoveryCheck, number>): boolean =>
   evidence.size > 0 && [...evidence.values()].every((odds) => odds < Math.log(luckMax));
 
+const wrongOf = (checks: readonly RecoveryCheck[]): string => {
+  const slowFromMs = checks.find((check) => check.slowFromMs !== undefined)?.slowFromMs;
+  return slowFromMs === undefined ? "failed" : `failed or took longer than ${milliseconds(slowFromMs)}`;
+};
+
 const told = (
   verdict: Recovery["verdict"],
   measurements: readonly Measurement[],
@@ -126,7 +157,7 @@ const told = (
   const says =
     requests === 0
       ? `No request to ${names} was seen in ${measurements.length} measurements after the action.`
-      : `${failures} of ${requests} requests to ${names} failed in ${measurements.length} measurements after the action ` +
+      : `${failures} of ${requests} requests to ${names} ${wrongOf(checks)} in ${measurements.length} measurements after the action ` +
         `(${percent(failures / requests)}; in the incident ${before}).`;
   return { verdict, measurements, says: says.slice(0, 1024) };
 };

@@ -1,3 +1,4 @@
+import type { Attributes } from "../telemetry/attributes.ts";
 import type { MetricPoint } from "../telemetry/model.ts";
 
 export interface MetricSeries {
@@ -7,6 +8,7 @@ export interface MetricSeries {
   readonly name: string;
   readonly unit: string;
   readonly kind: MetricPoint["kind"];
+  readonly attributes: Attributes;
   /** In order of arrival; times in milliseconds. */
   readonly points: { readonly timeMs: number; readonly value: number }[];
 }
@@ -33,7 +35,7 @@ export class MetricWindow {
     if (series === undefined) {
       if (this.#series.size >= seriesMax) return;
       const { name, unit, kind } = point;
-      series = { service, instance, name, unit, kind, points: [] };
+      series = { service, instance, name, unit, kind, attributes: point.attributes, points: [] };
       this.#series.set(key, series);
     }
     series.points.push({ timeMs: point.timeMs, value: point.value });

@@ -13,6 +13,7 @@ export interface Outcome {
   readonly failed: boolean;
   readonly version: string | undefined;
   readonly instance: string | undefined;
+  readonly pod?: string | undefined;
 }
 
 export interface Operation {
@@ -111,7 +112,7 @@ export class OperationLog {
   add(span: Span): Arrival | undefined {
     if (!isEntry(span)) return undefined;
     const operation = this.#seriesOf(span.resource.service, operationOf(span));
-    const { version, instance } = span.resource;
+    const { version, instance, pod } = span.resource;
     const outcome: Outcome = {
       traceId: span.traceId,
       spanId: span.spanId,
@@ -121,6 +122,7 @@ export class OperationLog {
       failed: failed(span),
       version,
       instance,
+      pod,
     };
     operation.add(outcome);
     this.#outcomes += 1;

@@ -1,4 +1,4 @@
-import type { DataOf } from "@omega/bus-schemas/catalogue.ts";
+import type { DataOf, EventOf } from "@omega/bus-schemas/catalogue.ts";
 import type { IncidentEvent, IncidentRecord } from "../state.ts";
 import { placeOf } from "../memory-of.ts";
 import { code, inline, table } from "./markdown.ts";
@@ -30,6 +30,43 @@ function speakerOf(event: IncidentEvent): string {
   return inline(event.source.split("/")[2] ?? event.source, 40);
 }
 
+function kept(event: EventOf<"trace.recorded"> | EventOf<"metrics.recorded">): string {
+  if (event.type === "trace.recorded")
+    return `Kept the trace ${code(event.data.traceId)}, ${count(event.data.spans.length, "span")}.`;
+  return `Kept how requests to ${count(event.data.operations.length, "operation")} went since ${code(event.data.from)}.`;
+}
+
+function asked(event: EventOf<"remediation.requested">): string {
+  const { service, kind, location } = event.data.cause;
+  return `Repairs asked for: ${kind} fault of ${code(service)}${location === undefined ? "" : ` at ${code(placeOf(location) ?? "")}`}.`;
+}
+
+function proposed({ data: { options, refused } }: EventOf<"remediation.proposed">): string {
+  const [best] = options;
+  const target = best === undefined ? "" : inline(targetName(best.target), whatMax);
+  const chosen = best === undefined ? "" : `; best: ${code(best.actionType)} on ${target}`;
+  return `${count(options.length, "option")}, ${refused.length} refused${chosen}.`;
+}
+
+function firstPod(event: EventOf<"canary.held"> | EventOf<"canary.judged"> | EventOf<"canary.ended">): string {
+  if (event.type !== "canary.held") return `First pod: ${event.data.verdict}. ${inline(event.data.says, whatMax)}`;
+  return `Pod ${code(event.data.pod.name)} goes first, of ${event.data.of}; the others wait.`;
+}
+
+function answered(
+  event: EventOf<"approval.granted"> | EventOf<"approval.denied"> | EventOf<"approval.refused">,
+): string {
+  const says = (text: string): string => inline(text, whatMax);
+  switch (event.type) {
+    case "approval.granted":
+      return `Approved by ${says(event.data.by)}.`;
+    case "approval.denied":
+      return `Denied by ${says(event.data.by)}${event.data.comment === undefined ? "" : `: ${says(event.data.comment)}`}.`;
+    case "approval.refused":
+      return `The answer of ${says(event.data.by)} did not count (${code(event.data.reason)}): ${says(event.data.says)}`;
+  }
+}
+
 function happened(event: IncidentEvent): string {
   const says = (text: string): string => inline(text, whatMax);
   switch (event.type) {
@@ -53,16 +90,16 @@ function happened(event: IncidentEvent): string {
     case "memory.forgotten":
       return `Taken out of memory by ${says(event.data.by)}: ${says(event.data.reason)}`;
     case "trace.recorded":
-      return `Kept the trace ${code(event.data.traceId)}, ${count(event.data.spans.length, "span")}.`;
-    case "remediation.requested": {
-      const { service, kind, location } = event.data.cause;
-      return `Repairs asked for: ${kind} fault of ${code(service)}${location === undefined ? "" : ` at ${code(placeOf(location) ?? "")}`}.`;
-    }
-    case "remediation.proposed": {
-      const [best] = event.data.options;
-      const chosen = best === undefined ? "" : `; best: ${code(best.actionType)} on ${says(targetName(best.target))}`;
-      return `${count(event.data.options.length, "option")}, ${event.data.refused.length} refused${chosen}.`;
-    }
+    case "metrics.recorded":
+      return kept(event);
+    case "canary.held":
+    case "canary.judged":
+    case "canary.ended":
+      return firstPod(event);
+    case "remediation.requested":
+      return asked(event);
+    case "remediation.proposed":
+      return proposed(event);
     case "remediation.authorized":
       return `Allowed by ${event.data.by.kind} ${code(event.data.by.name)}: ${says(event.data.reasons.join("; "))}`;
     case "remediation.denied":
@@ -70,11 +107,9 @@ function happened(event: IncidentEvent): string {
     case "approval.requested":
       return `A person must decide: ${says(event.data.reasons.join("; "))}`;
     case "approval.granted":
-      return `Approved by ${says(event.data.by)}.`;
     case "approval.denied":
-      return `Denied by ${says(event.data.by)}${event.data.comment === undefined ? "" : `: ${says(event.data.comment)}`}.`;
     case "approval.refused":
-      return `The answer of ${says(event.data.by)} did not count (${code(event.data.reason)}): ${says(event.data.says)}`;
+      return answered(event);
     case "action.ordered":
     case "action.started":
       return `${code(event.data.actionType)} on ${says(targetName(event.data.target))}.`;

@@ -1,17 +1,20 @@
-import type { ActionContext } from "@omega/shared/action.ts";
+import type { ActionContext, CanaryVerdict } from "@omega/shared/action.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import type { Clients } from "../ports.ts";
 import { applyFieldEdit, planFieldEdit, standingOf, type FieldEdit, type WantedFields } from "./field-edit.ts";
+import { findFirstPod } from "./first-pod.ts";
 import { objectTitle, type KubernetesObject, type ObjectRef } from "./objects.ts";
-import { awaitRollout, canaryVerdict } from "./rollout.ts";
+import { awaitRollout } from "./rollout.ts";
 
 type Context = ActionContext<Clients>;
 
-/** How long the first new pod must have been ready before any other follows. */
+/** How long the first new pod must have been ready before it is judged. */
 export const soakSeconds = 2;
-/** A first pod about which nothing can be said by then is taken back. */
-const judgeMsMax = 30_000;
+/** For so long the controller counts the first new pod as not available yet, and brings no other: `minReadySeconds`. */
+const holdSecondsMax = 60;
+/** A first pod that is not ready by then is taken back. */
+const readyMsMax = 30_000;
 const pollMs = 100;
 
 const deploymentSchema = z.object({
@@ -25,8 +28,9 @@ const deploymentSchema = z.object({
 
 /**
  * The same edit made in a way in which the deployment's own controller lets one new pod go first: with one pod more and none fewer than
- * wanted, and pods counted as available only after the soak. None for a single pod, for what replaces no pod, or where the deployment
- * already goes as carefully. A Surgeon that dies in the middle leaves a rollout that goes on one pod at a time.
+ * wanted, and pods counted as available only after the hold, which ends when the first one was judged. None for a single pod, for what
+ * replaces no pod, or where the deployment's own progress deadline leaves no time. A Surgeon that dies in the middle leaves a rollout that
+ * goes on one pod at a time. What judging needs to read is read here too, so that a missing right is found before anything changes.
  */
 export async function planCanary(
   context: Context,
@@ -37,15 +41,15 @@ export async function planCanary(
   const read = deploymentSchema.safeParse(object);
   const replacesPods = wanted.fields.some(({ path }) => path.startsWith("/spec/template"));
   if (!read.success || !replacesPods) return ok(undefined);
+  const readable = await findFirstPod(context, ref, object);
+  if (!readable.ok) return readable;
   const { replicas, minReadySeconds, progressDeadlineSeconds, strategy } = read.data.spec;
-  const careful = minReadySeconds >= soakSeconds;
-  if (replicas < 2 || strategy.type !== "RollingUpdate" || careful || progressDeadlineSeconds <= soakSeconds) {
-    return ok(undefined);
-  }
+  const holdSeconds = Math.max(minReadySeconds, Math.min(holdSecondsMax, progressDeadlineSeconds - 1));
+  if (replicas < 2 || strategy.type !== "RollingUpdate" || holdSeconds <= soakSeconds) return ok(undefined);
   const fields = [
     ...wanted.fields,
     { path: "/spec/strategy/rollingUpdate", after: { maxSurge: 1, maxUnavailable: 0 } },
-    { path: "/spec/minReadySeconds", after: soakSeconds },
+    { path: "/spec/minReadySeconds", after: holdSeconds },
   ];
   return await planFieldEdit(context, ref, object, { ...wanted, fields });
 }
@@ -59,8 +63,9 @@ export async function executeWithCanary(context: Context, edit: FieldEdit, canar
     // From where the plan found it to one pod first; nothing to do when an earlier run came this far.
     const begun = await applyFieldEdit(context, canary, "forward");
     if (!begun.ok) return begun;
-    const verdict = await judged(context, canary);
-    if (verdict !== "success") return await takenBack(context, canary, verdict);
+    const judged = await judgedFirstPod(context, canary);
+    if (!judged.ok) return judged;
+    if (judged.value.verdict !== "success") return await takenBack(context, canary, judged.value);
     const promoted = await applyFieldEdit(context, promotion, "forward");
     if (!promoted.ok) return promoted;
   }
@@ -102,45 +107,77 @@ function whole(edit: FieldEdit, canary: FieldEdit): FieldEdit {
   return { ...edit, fields: [...edit.fields, ...ended] };
 }
 
-type Verdict = "success" | "failed" | "inconclusive" | "stopped";
-
-/** The controller brings the second pod only when the first has been ready for the soak; that is what is waited for. */
-async function judged({ clients, clock, signal }: Context, canary: FieldEdit): Promise<Verdict> {
-  const giveUpAt = clock.now() + judgeMsMax;
+/**
+ * Waits until the first new pod has been ready for the soak, and has it judged by its own telemetry where somebody can. `unknown`
+ * `canary_unjudged` when it was stopped before there was a verdict.
+ */
+async function judgedFirstPod(context: Context, canary: FieldEdit): Promise<Outcome<CanaryVerdict>> {
+  const { clock, signal } = context;
+  const title = objectTitle(canary.object);
+  const giveUpAt = clock.now() + readyMsMax;
+  let readySince: number | undefined;
+  let says = "no new pod was seen";
   while (!signal.aborted) {
-    const found = await clients.kubernetes.get(canary.object);
-    const verdict = found.ok ? canaryVerdict(found.value) : "waiting";
-    if (verdict !== "waiting") return verdict;
-    if (clock.now() > giveUpAt) return "inconclusive";
+    const found = await context.clients.kubernetes.get(canary.object);
+    const seen = found.ok ? await findFirstPod(context, canary.object, found.value) : found;
+    if (seen.ok) {
+      const { pod, failed } = seen.value;
+      if (failed !== undefined) return ok({ verdict: "failed", says: failed });
+      readySince = pod?.ready === true ? (readySince ?? clock.now()) : undefined;
+      if (pod !== undefined) says = `pod ${pod.name} is ${pod.ready ? "ready only since a moment ago" : "not ready"}`;
+      if (pod !== undefined && readySince !== undefined && clock.now() - readySince >= soakSeconds * 1000) {
+        const asked = await (context.judgeCanary?.({
+          pod: { name: pod.name, uid: pod.uid },
+          workload: title,
+          of: seen.value.replicas,
+          holdMs: seen.value.holdMs,
+        }) ?? Promise.resolve({ verdict: "success" as const, says: `pod ${pod.name} is ready` }));
+        return signal.aborted ? unjudged(title) : ok(await stillReady(context, canary, pod.uid, asked));
+      }
+    } else says = seen.failure.message;
+    if (clock.now() > giveUpAt) {
+      return ok({ verdict: "inconclusive", says: `after ${readyMsMax / 1000} s ${says}` });
+    }
     await clock.sleep(pollMs, signal);
   }
-  return "stopped";
+  return unjudged(title);
+}
+
+/** While it was judged it may have stopped to be ready: good requests before that are no success. */
+async function stillReady(
+  context: Context,
+  canary: FieldEdit,
+  uid: string,
+  asked: CanaryVerdict,
+): Promise<CanaryVerdict> {
+  if (asked.verdict !== "success") return asked;
+  const found = await context.clients.kubernetes.get(canary.object);
+  const seen = found.ok ? await findFirstPod(context, canary.object, found.value) : found;
+  if (!seen.ok) return { verdict: "inconclusive", says: `it could not be looked at again: ${seen.failure.message}` };
+  const { pod, failed } = seen.value;
+  if (failed !== undefined) return { verdict: "failed", says: failed };
+  if (pod?.ready === true && pod.uid === uid) return asked;
+  return { verdict: "inconclusive", says: "it did not stay ready while it was judged" };
+}
+
+function unjudged(title: string): Outcome<never> {
+  return fail("unknown", "canary_unjudged", `${title}: it was stopped while the first new pod was being judged.`);
 }
 
 async function takenBack(
   context: Context,
   canary: FieldEdit,
-  verdict: Exclude<Verdict, "success">,
+  { verdict, says }: CanaryVerdict,
 ): Promise<Outcome<void>> {
   const title = objectTitle(canary.object);
-  if (verdict === "stopped") {
-    return fail("unknown", "canary_unjudged", `${title}: it was stopped while the first new pod was being judged.`);
-  }
   const back = await applyFieldEdit(context, canary, "back");
   if (!back.ok) {
-    return fail(
-      "unknown",
-      "canary_left",
-      `${title}: the first new pod was ${verdict}, and taking it back: ${back.failure.message}`,
-    );
+    const message = `${title}: the first new pod: ${verdict} (${says}), and taking it back: ${back.failure.message}`;
+    return fail("unknown", "canary_left", message);
   }
-  const says =
-    verdict === "failed"
-      ? "the rollout stopped at the first new pod"
-      : `the first new pod was not ready for ${soakSeconds} s within ${judgeMsMax / 1000} s`;
   return fail(
     "terminal",
     `canary_${verdict}`,
-    `${title}: ${says}; it was taken back before any other pod was replaced.`,
+    `${title}: the first new pod: ${verdict} (${says}); it was taken back before any other pod was replaced.`,
   );
 }

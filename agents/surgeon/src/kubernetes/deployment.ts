@@ -4,7 +4,8 @@ import { objectTitle, type KubernetesObject, type ObjectRef } from "./objects.ts
 import type { JsonObject } from "./json-pointer.ts";
 
 export const revisionAnnotation = "deployment.kubernetes.io/revision";
-const hashLabel = "pod-template-hash";
+/** What a controller calls the pods of one template by. */
+export const hashLabel = "pod-template-hash";
 
 export const templateSchema = z.record(z.string(), z.json());
 

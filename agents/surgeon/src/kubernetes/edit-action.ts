@@ -3,7 +3,7 @@ import type { Change } from "@omega/bus-schemas/vocabulary.ts";
 import { ok, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import type { Clients } from "../ports.ts";
-import { executeWithCanary, planCanary, soakSeconds, undoWithCanary } from "./canary.ts";
+import { executeWithCanary, planCanary, undoWithCanary } from "./canary.ts";
 import { unavailableWhileRolling } from "./disruption.ts";
 import {
   applyFieldEdit,
@@ -44,6 +44,13 @@ export interface Wanted extends WantedFields, Readonly<Taken> {
   readonly says: string;
   readonly warnings?: readonly string[];
 }
+
+/** What it takes to replace the pods of a deployment and to look at the first of them. */
+export const rollingPermissions: readonly Permission[] = [
+  { apiGroup: "apps", resource: "deployments", verbs: ["get", "patch"] },
+  { apiGroup: "apps", resource: "replicasets", verbs: ["list"] },
+  { apiGroup: "", resource: "pods", verbs: ["list"] },
+];
 
 export interface EditActionSpec<Params> {
   readonly type: Action<Params, EditPlan, Clients>["type"];
@@ -141,7 +148,7 @@ async function planned<Params>(
   const { instances, says, warnings = [] } = wanted.value;
   const replacesPods = edit.value.fields.some(({ path }) => path.startsWith("/spec/template"));
   const taken = spec.rolls && replacesPods ? rolledAway(ref, found.value) : wanted.value;
-  const first = ` One first; the others when it has been ready for ${soakSeconds} s.`;
+  const first = " One first; the others once it was judged good.";
   return ok({
     edit: edit.value,
     ...(canary.value === undefined ? {} : { canary: canary.value }),

@@ -46,17 +46,6 @@ export function rolloutProgress(object: KubernetesObject): { complete: boolean; 
   return { complete, stuck, says: observed ? says : "the controller has not seen the change yet" };
 }
 
-/** Of a rollout that brings a second new pod only when the first has been available: how the first one did. */
-export function canaryVerdict(object: KubernetesObject): "success" | "failed" | "waiting" {
-  const parsed = rolloutSchema.safeParse(object);
-  if (!parsed.success) return "waiting";
-  const { complete, stuck } = rolloutProgress(object);
-  const { metadata, status } = parsed.data;
-  const observed = status.observedGeneration >= metadata.generation;
-  if (complete || (observed && status.updatedReplicas >= 2)) return "success";
-  return stuck ? "failed" : "waiting";
-}
-
 /**
  * Watches a deployment until its pods are as its spec says. The change itself is made already, so every failure is `unknown`:
  * `rollout_incomplete` (the deadline came), `rollout_stuck` (the controller gave up); `conflict/object_gone` when it was deleted.

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Frame, IncidentDetail } from "../../../src/wire.ts";
 import { read } from "../api.ts";
 import { Chain } from "../parts/chain.tsx";
-import { Chart } from "../parts/chart.tsx";
+import { Chart, spanOf } from "../parts/chart.tsx";
 import { EventSheet } from "../parts/event-sheet.tsx";
 import { Options } from "../parts/options.tsx";
 import { Card, Empty, Pill, Status } from "../parts/pieces.tsx";
@@ -17,6 +17,9 @@ const gatherMs = 150;
 /** A detail that takes long to read is read seldom: at most this share of the time goes into it. */
 const busyShare = 1 / 4;
 const retryMs = 1000;
+/** Charts that stand there at once: what is wrong with the operation that hurts. */
+const chartsFirst = 3;
+const chartsMax = 24;
 
 interface Followed {
   readonly detail: IncidentDetail | undefined;
@@ -257,14 +260,22 @@ function Trace({ detail: { trace, source, diagnosis } }: { detail: IncidentDetai
 }
 
 function Charts({ detail: { metrics, marks, card } }: { detail: IncidentDetail }): JSX.Element {
+  const span = spanOf(metrics, marks);
   return (
     <Card title="Around the onset" padded>
       <div class="gauges">
         {metrics.length === 0 ? <p class="quiet">Nothing was measured yet.</p> : undefined}
-        {metrics.slice(0, 6).map((series) => (
-          <Chart key={series.name} series={series} marks={marks} zero={card.onset} />
+        {metrics.slice(0, chartsFirst).map((series) => (
+          <Chart key={series.name} series={series} marks={marks} zero={card.onset} span={span} />
         ))}
-        {marks.length < 2 ? undefined : <p class="quiet small">Lines: the onset, and each action where it started.</p>}
+        {metrics.length <= chartsFirst ? undefined : (
+          <details>
+            <summary class="quiet">{counted(metrics.length - chartsFirst, "further measure")}</summary>
+            {metrics.slice(chartsFirst, chartsMax).map((series) => (
+              <Chart key={series.name} series={series} marks={marks} zero={card.onset} span={span} />
+            ))}
+          </details>
+        )}
       </div>
     </Card>
   );

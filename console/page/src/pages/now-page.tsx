@@ -114,10 +114,10 @@ function Passing(): JSX.Element {
   const [chosen, setChosen] = useState<number>();
   const told = frames.value.filter((frame) => frame.told.length > 0);
   return (
-    <Card title="As it happens" aside={<span class="quiet">since this page was opened</span>}>
+    <Card title="As it happens" aside={<span class="quiet">the newest last</span>}>
       {told.length === 0 ? (
         <Empty
-          says="Nothing has happened since."
+          says="Nothing has happened yet."
           next="Every event that people should know of appears here as it is said."
         />
       ) : (
@@ -152,6 +152,10 @@ function Doing({ open, state }: { open: readonly IncidentCard[]; state: Now }): 
               <Pill>not asked yet</Pill>
             ) : model.name === undefined ? (
               <Pill>off: decided without a model</Pill>
+            ) : model.failure !== undefined ? (
+              <Pill tone="warn">
+                on: {model.name}; went on without it, {model.failure}
+              </Pill>
             ) : (
               <Pill tone="note">on: {model.name}</Pill>
             )}

@@ -24,12 +24,12 @@ export function SettingsPage(): JSX.Element {
       </div>
       <div class="columns">
         <Card title="Config files">
-          {settings?.files.map(({ name, text, mistakes }) => (
+          {settings?.files.map(({ name, text, isChecked, mistakes }) => (
             <details>
               <summary>
                 <code>{name}</code>{" "}
                 <Pill tone={mistakes.length === 0 ? "good" : "bad"}>
-                  {mistakes.length === 0 ? "well-formed" : counted(mistakes.length, "mistake")}
+                  {mistakes.length === 0 ? (isChecked ? "holds" : "well-formed") : counted(mistakes.length, "mistake")}
                 </Pill>
               </summary>
               {mistakes.map((mistake) => (
@@ -41,7 +41,7 @@ export function SettingsPage(): JSX.Element {
             </details>
           ))}
           <p class="foot small quiet">
-            Each process checks its own file against its schema, and does not start with a bad one.
+            Each was read by the program that it is for. In a terminal: <code>omega config check</code>
           </p>
         </Card>
         <div class="stack">

@@ -1,6 +1,9 @@
 import type { JSX } from "preact";
 import type { Claim, Chapter, Support } from "@omega/shared/audit/reasoning.ts";
 
+/** Of much evidence the first stands there, the rest is a click away. */
+const evidenceFirst = 4;
+
 /** What was seen, concluded, weighed, allowed and done, each with what it rests on. A claim without evidence is marked as one. */
 export function Chain({
   chapters,
@@ -42,9 +45,19 @@ function Said({ claim, onOpen }: { claim: Claim; onOpen: (seq: number) => void }
           event {claim.index}
         </button>
         {claim.evidence.length === 0 ? <span class="chip warn">asserted without evidence</span> : undefined}
-        {claim.evidence.map((support) => (
+        {claim.evidence.slice(0, evidenceFirst).map((support) => (
           <Evidence support={support} onOpen={onOpen} own={claim.index} />
         ))}
+        {claim.evidence.length <= evidenceFirst ? undefined : (
+          <details>
+            <summary class="quiet small">{claim.evidence.length - evidenceFirst} more</summary>
+            <div class="evidence">
+              {claim.evidence.slice(evidenceFirst).map((support) => (
+                <Evidence support={support} onOpen={onOpen} own={claim.index} />
+              ))}
+            </div>
+          </details>
+        )}
       </div>
     </div>
   );

@@ -1,7 +1,7 @@
 import { ok } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import { rollableFrom } from "../../kubernetes/deployment.ts";
-import { editAction } from "../../kubernetes/edit-action.ts";
+import { editAction, rollingPermissions } from "../../kubernetes/edit-action.ts";
 import { pointer } from "../../kubernetes/json-pointer.ts";
 import { labelNameSchema, objectNameSchema } from "../../kubernetes/objects.ts";
 
@@ -19,7 +19,7 @@ export const action = editAction({
   }),
   reversible: "compensating",
   risk: "low",
-  permissions: [{ apiGroup: "apps", resource: "deployments", verbs: ["get", "patch"] }],
+  permissions: rollingPermissions,
   rolls: true,
   object: ({ namespace, name }) => ({ kind: "Deployment", namespace, name }),
   want(_context, object, params) {

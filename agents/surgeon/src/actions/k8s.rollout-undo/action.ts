@@ -1,7 +1,7 @@
 import { fail, ok } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import { revisionsOf, rollableFrom } from "../../kubernetes/deployment.ts";
-import { editAction } from "../../kubernetes/edit-action.ts";
+import { editAction, rollingPermissions } from "../../kubernetes/edit-action.ts";
 import { labelNameSchema, objectNameSchema, objectTitle } from "../../kubernetes/objects.ts";
 
 /**
@@ -18,10 +18,7 @@ export const action = editAction({
   }),
   reversible: "exact",
   risk: "low",
-  permissions: [
-    { apiGroup: "apps", resource: "deployments", verbs: ["get", "patch"] },
-    { apiGroup: "apps", resource: "replicasets", verbs: ["list"] },
-  ],
+  permissions: rollingPermissions,
   rolls: true,
   object: ({ namespace, name }) => ({ kind: "Deployment", namespace, name }),
   async want(context, object, { namespace, name, toRevision }) {

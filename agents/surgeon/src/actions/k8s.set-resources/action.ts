@@ -1,7 +1,7 @@
 import { ok } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import { containerAt, rollableFrom } from "../../kubernetes/deployment.ts";
-import { editAction } from "../../kubernetes/edit-action.ts";
+import { editAction, rollingPermissions } from "../../kubernetes/edit-action.ts";
 import { isJsonObject } from "../../kubernetes/json-pointer.ts";
 import { labelNameSchema, objectNameSchema } from "../../kubernetes/objects.ts";
 
@@ -29,7 +29,7 @@ export const action = editAction({
   }),
   reversible: "exact",
   risk: "medium",
-  permissions: [{ apiGroup: "apps", resource: "deployments", verbs: ["get", "patch"] }],
+  permissions: rollingPermissions,
   rolls: true,
   object: ({ namespace, name }) => ({ kind: "Deployment", namespace, name }),
   want(_context, object, params) {
