@@ -79,6 +79,11 @@ export interface Action<Params, Plan, Clients> {
      */
     readonly dryRun?: "proven" | "simulated" | "impossible";
     readonly permissions: readonly Permission[];
+    /**
+     * What its plan and dry-run refuse, beside what every action of its family does: failure codes with what each says, as people read it
+     * in docs/actions.md. The registry's test holds this list against the folder's source.
+     */
+    readonly refuses: Readonly<Record<string, string>>;
     target(params: Params): Target;
     blastRadius(plan: Plan): BlastRadius;
   };

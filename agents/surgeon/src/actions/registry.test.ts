@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -31,4 +31,37 @@ it("docs/actions.md says what the actions say", async () => {
   const document = fileURLToPath(new URL("../../../../docs/actions.md", import.meta.url));
   const actions = [...(await loadActions()).values()];
   assert.equal(readFileSync(document, "utf8"), actionsDocument(actions), "run `npm run generate`");
+});
+
+describe("what actions refuse", () => {
+  /** Said after an effect, or of one that cannot be taken back: outcomes, no refusals. */
+  const outcomes = new Set(["not_active", "still_active", "irreversible"]);
+  const codesIn = (text: string): string[] =>
+    [...text.matchAll(/fail\(\s*"terminal",\s*"([a-z_]+)"/g)].map(([, code]) => code ?? "");
+
+  it("every refusal in a folder's source is in its traits, and so in the document", async () => {
+    const actions = await loadActions();
+    const ofAll = actionsDocument([...actions.values()]).split("| action |")[0] ?? "";
+    for (const [type, action] of actions) {
+      const unlisted = codesIn(readFileSync(join(source, type, "action.ts"), "utf8")).filter(
+        (code) => !outcomes.has(code) && action.traits.refuses[code] === undefined && !ofAll.includes(`\`${code}\``),
+      );
+      assert.deepEqual(unlisted, [], `${type} refuses more than its traits say`);
+    }
+  });
+  it("every code in the document is one that something can say", async () => {
+    const document = actionsDocument([...(await loadActions()).values()]);
+    const named = [...document.matchAll(/\(`[^)]+`\)/g)].flatMap(([list]) =>
+      [...list.matchAll(/`([a-z_]+)`/g)].map(([, code]) => code ?? ""),
+    );
+    assert.ok(named.length > 40, String(named.length));
+    const said = globSync("**/*.ts", { cwd: dirname(source.slice(0, -1)) })
+      .filter((path) => path !== "generate.ts" && !path.endsWith(".test.ts"))
+      .map((path) => readFileSync(join(source, "..", path), "utf8").replaceAll(/refuses: \{[^}]*\}/g, ""))
+      .join("\n");
+    assert.deepEqual(
+      named.filter((code) => !said.includes(`"${code}"`)),
+      [],
+    );
+  });
 });

@@ -54,6 +54,12 @@ export function deploymentFrom(ref: ObjectRef, object: KubernetesObject): Outcom
   return ok({ ref, object, replicas, paused, selector: selector.matchLabels, template, revision });
 }
 
+/** What `rollableFrom` refuses. */
+export const rollableRefuses = { paused: "the deployment's rollouts are paused" } as const;
+
+/** What `rollableFrom` and `containerAt` refuse. */
+export const containerRefuses = { ...rollableRefuses, container_missing: "no container has that name" } as const;
+
 /** A deployment whose pods a change would roll; `terminal/paused` when its owner holds rollouts back. */
 export function rollableFrom(ref: ObjectRef, object: KubernetesObject): Outcome<Deployment> {
   const deployment = deploymentFrom(ref, object);

@@ -60,6 +60,7 @@ export interface EditActionSpec<Params> {
   readonly permissions: readonly Permission[];
   /** The object is a deployment, and done means that its pods are as its spec says. */
   readonly rolls: boolean;
+  readonly refuses?: Readonly<Record<string, string>>;
   object(params: Params): ObjectRef;
   /** Which fields get which values; or why this must not be done to this object. */
   want(
@@ -91,6 +92,7 @@ export function editAction<Params>(spec: EditActionSpec<Params>): Action<Params,
       reversible: spec.reversible,
       risk: spec.risk,
       permissions: spec.permissions,
+      refuses: { ...spec.refuses, nothing_to_change: "the object is so already" },
       target: (params) => targetOf(spec.object(params)),
       blastRadius: ({ edit, instances, says, ...plan }) => ({
         objects: [objectTitle(edit.object)],

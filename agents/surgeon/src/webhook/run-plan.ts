@@ -31,11 +31,12 @@ type RunKind = "github-workflow" | "jenkins-build" | "http";
 type RunAction = Action<RunParams, RunPlan, Clients>;
 
 /** Traits of an action that starts something elsewhere: Surgeon can't know what it does there. */
-export const runTraits = (kind: RunKind): RunAction["traits"] => ({
+export const runTraits = (kind: RunKind, refuses: RunAction["traits"]["refuses"]): RunAction["traits"] => ({
   reversible: "none",
   risk: "high",
   dryRun: "impossible",
   permissions: [],
+  refuses,
   target: ({ target }) => ({ system: "webhook", kind, name: target }),
   // What a pipeline or a hook disturbs is not known, so what it is about counts as taken away whole.
   blastRadius: ({ target, says }) => ({

@@ -48,6 +48,10 @@ export const action: Action<Params, Plan, Clients> = {
       { apiGroup: "", resource: "pods", verbs: ["get", "list"] },
       { apiGroup: "", resource: "pods/eviction", verbs: ["create"] },
     ],
+    refuses: {
+      pod_unowned: "no controller would replace the pod",
+      too_many_requests: "a PodDisruptionBudget says no (429)",
+    },
     target: (params) => targetOf(refOf(params)),
     blastRadius: ({ pod, siblings, owner }) => ({
       objects: [objectTitle(pod)],

@@ -20,6 +20,7 @@ export const action = editAction({
   risk: "low",
   permissions: [{ apiGroup: "autoscaling", resource: "horizontalpodautoscalers", verbs: ["get", "patch"] }],
   rolls: false,
+  refuses: { bounds_crossed: "the least is more than the most" },
   object: ({ namespace, name }) => ({ kind: "HorizontalPodAutoscaler", namespace, name }),
   want(_context, object, { namespace, minReplicas, maxReplicas }) {
     if (minReplicas > maxReplicas) {

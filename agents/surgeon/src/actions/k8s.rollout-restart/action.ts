@@ -1,6 +1,6 @@
 import { ok } from "@omega/shared/outcome.ts";
 import { z } from "zod";
-import { rollableFrom } from "../../kubernetes/deployment.ts";
+import { rollableFrom, rollableRefuses } from "../../kubernetes/deployment.ts";
 import { editAction, rollingPermissions } from "../../kubernetes/edit-action.ts";
 import { pointer } from "../../kubernetes/json-pointer.ts";
 import { labelNameSchema, objectNameSchema } from "../../kubernetes/objects.ts";
@@ -21,6 +21,7 @@ export const action = editAction({
   risk: "low",
   permissions: rollingPermissions,
   rolls: true,
+  refuses: rollableRefuses,
   object: ({ namespace, name }) => ({ kind: "Deployment", namespace, name }),
   want(_context, object, params) {
     const deployment = rollableFrom({ kind: "Deployment", namespace: params.namespace, name: params.name }, object);

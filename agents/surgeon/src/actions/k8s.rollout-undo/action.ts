@@ -1,6 +1,6 @@
 import { fail, ok } from "@omega/shared/outcome.ts";
 import { z } from "zod";
-import { revisionsOf, rollableFrom } from "../../kubernetes/deployment.ts";
+import { revisionsOf, rollableFrom, rollableRefuses } from "../../kubernetes/deployment.ts";
 import { editAction, rollingPermissions } from "../../kubernetes/edit-action.ts";
 import { labelNameSchema, objectNameSchema, objectTitle } from "../../kubernetes/objects.ts";
 
@@ -20,6 +20,7 @@ export const action = editAction({
   risk: "low",
   permissions: rollingPermissions,
   rolls: true,
+  refuses: { ...rollableRefuses, revision_missing: "the deployment no longer has that revision" },
   object: ({ namespace, name }) => ({ kind: "Deployment", namespace, name }),
   async want(context, object, { namespace, name, toRevision }) {
     const ref = { kind: "Deployment" as const, namespace, name };

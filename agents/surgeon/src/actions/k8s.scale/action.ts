@@ -21,6 +21,7 @@ export const action = editAction({
     { apiGroup: "autoscaling", resource: "horizontalpodautoscalers", verbs: ["list"] },
   ],
   rolls: true,
+  refuses: { autoscaled: "a HorizontalPodAutoscaler sets the number" },
   object: ({ namespace, name }) => ({ kind: "Deployment", namespace, name }),
   async want(context, object, params) {
     const ref = { kind: "Deployment" as const, namespace: params.namespace, name: params.name };

@@ -1,6 +1,6 @@
 import { fail, ok } from "@omega/shared/outcome.ts";
 import { z } from "zod";
-import { containerAt, rollableFrom } from "../../kubernetes/deployment.ts";
+import { containerAt, rollableFrom, containerRefuses } from "../../kubernetes/deployment.ts";
 import { editAction, rollingPermissions } from "../../kubernetes/edit-action.ts";
 import type { EnvironmentEntry } from "../../kubernetes/deployment.ts";
 import type { Json } from "../../kubernetes/json-pointer.ts";
@@ -25,6 +25,7 @@ export const action = editAction({
   risk: "medium",
   permissions: rollingPermissions,
   rolls: true,
+  refuses: { ...containerRefuses, value_from: "the variable comes from a config map, a secret or a field" },
   object: ({ namespace, name }) => ({ kind: "Deployment", namespace, name }),
   want(_context, object, params) {
     const deployment = rollableFrom({ kind: "Deployment", namespace: params.namespace, name: params.name }, object);

@@ -1,6 +1,6 @@
 import { ok } from "@omega/shared/outcome.ts";
 import { z } from "zod";
-import { containerAt, rollableFrom } from "../../kubernetes/deployment.ts";
+import { containerAt, rollableFrom, containerRefuses } from "../../kubernetes/deployment.ts";
 import { editAction, rollingPermissions } from "../../kubernetes/edit-action.ts";
 import { isJsonObject } from "../../kubernetes/json-pointer.ts";
 import { labelNameSchema, objectNameSchema } from "../../kubernetes/objects.ts";
@@ -31,6 +31,7 @@ export const action = editAction({
   risk: "medium",
   permissions: rollingPermissions,
   rolls: true,
+  refuses: containerRefuses,
   object: ({ namespace, name }) => ({ kind: "Deployment", namespace, name }),
   want(_context, object, params) {
     const deployment = rollableFrom({ kind: "Deployment", namespace: params.namespace, name: params.name }, object);

@@ -116,6 +116,12 @@ export const action: Action<Params, Plan, Clients> = {
     risk: "medium",
     dryRun: "simulated",
     permissions: [],
+    refuses: {
+      nothing_to_change: "no file is old enough",
+      same_file_system: "the quarantine is on the same file system, so nothing would come free",
+      quarantine_full: "the quarantine has no room",
+      template_changed: "the template names other paths than when it was planned",
+    },
     target: ({ host, disk }) => ({ system: "ssh", kind: "disk", name: `${host}/${disk}` }),
     blastRadius: ({ host, root, files, bytes, held }) => ({
       objects: files.map(({ path }) => `${host}: ${root}/${path}`),

@@ -70,6 +70,7 @@ export const action: Action<Params, Plan, Clients> = {
     risk: "medium",
     dryRun: "simulated",
     permissions: [],
+    refuses: {},
     target: ({ host, service }) => ({ system: "ssh", kind: "service", name: `${host}/${service}` }),
     blastRadius: ({ host, service, active, hosts }) => ({
       objects: [`${host}: ${service}`],

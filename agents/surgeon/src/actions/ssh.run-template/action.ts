@@ -68,6 +68,10 @@ export const action: Action<Params, Plan, Clients> = {
     risk: "high",
     dryRun: "simulated",
     permissions: [],
+    refuses: {
+      nothing_to_change: "the state is what the template would make",
+      template_changed: "the template is another than when it was planned",
+    },
     target: ({ host, template }) => ({ system: "ssh", kind: "command", name: `${host}/${template}` }),
     blastRadius: ({ host, template, says, hosts }) => ({
       objects: [`${host}: ${template}`],

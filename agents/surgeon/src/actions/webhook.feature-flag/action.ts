@@ -110,6 +110,12 @@ export const action: Action<Params, Plan, Clients> = {
     risk: "medium",
     dryRun: "simulated",
     permissions: [],
+    refuses: {
+      flag_not_allowed: "the target does not name the flag",
+      nothing_to_change: "the flag is so already",
+      unreadable_answer: "the flag has no simple value",
+      wrong_type: "the value is of another type than the flag's",
+    },
     target: ({ target, flag }) => ({ system: "webhook", kind: "feature-flag", name: `${target}/${flag}` }),
     blastRadius: ({ target, flag, after }) => ({
       objects: [`${target}: ${flag}`],

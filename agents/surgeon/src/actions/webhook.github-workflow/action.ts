@@ -107,7 +107,7 @@ export const action: Action<RunParams, RunPlan, Clients> = {
   type: "webhook.github-workflow",
   paramsSchema: runParamsSchema,
   planSchema: runPlanSchema,
-  traits: runTraits("github-workflow"),
+  traits: runTraits("github-workflow", { workflow_inactive: "the workflow is disabled" }),
 
   plan: (context, params) => Promise.resolve(planRun("github-workflow", context, params, simulation)),
 

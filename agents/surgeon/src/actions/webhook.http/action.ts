@@ -54,7 +54,7 @@ export const action: Action<RunParams, RunPlan, Clients> = {
   type: "webhook.http",
   paramsSchema: runParamsSchema,
   planSchema: runPlanSchema,
-  traits: runTraits("http"),
+  traits: runTraits("http", { already_received: "the receiver knows this action's id already" }),
 
   plan: (context, params) => Promise.resolve(planRun("http", context, params, simulation)),
 

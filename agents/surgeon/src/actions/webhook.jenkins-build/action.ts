@@ -185,7 +185,10 @@ export const action: Action<RunParams, RunPlan, Clients> = {
   type: "webhook.jenkins-build",
   paramsSchema: runParamsSchema,
   planSchema: runPlanSchema,
-  traits: runTraits("jenkins-build"),
+  traits: runTraits("jenkins-build", {
+    not_buildable: "the job is disabled",
+    parameter_unknown: "the job has no such parameter",
+  }),
 
   plan: (context, params) => Promise.resolve(planRun("jenkins-build", context, params, simulation)),
 

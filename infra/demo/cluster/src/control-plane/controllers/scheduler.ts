@@ -1,4 +1,4 @@
-// Binds each pending pod to a node that is ready, schedulable, tolerated and selected, going round among those that fit.
+// Binds each pending pod to a node that is ready, schedulable, tolerated, selected and has room, going round among those that fit.
 import { bindPod } from "../api/subresources.ts";
 import { optionsFor, type Api } from "../api/api.ts";
 import { resourceNamed } from "../api/resources.ts";
@@ -6,6 +6,7 @@ import { timestamp } from "../clock.ts";
 import { conditionOf, isActive, type Node, type Pod, type Taint } from "../objects.ts";
 import { eventRecorder, type Record } from "./events.ts";
 import { keyOf, splitKey } from "./replicaset.ts";
+import { requestsOf, shortageOn, takenByNode } from "./resource-fit.ts";
 import { WorkQueue } from "./work-queue.ts";
 
 const pods = resourceNamed("", "pods");
@@ -33,7 +34,8 @@ export class Scheduler {
     this.queue = new WorkQueue((key) => this.#schedule(key), onError);
     api.store.subscribe(({ storedAs, object, type }) => {
       if (storedAs === pods.storedAs && type !== "DELETED" && isPending(object as Pod)) this.queue.add(keyOf(object));
-      else if (storedAs === nodes.storedAs) this.#retryAll();
+      else if (storedAs === nodes.storedAs || (storedAs === pods.storedAs && leavesRoom(type, object as Pod)))
+        this.#retryAll();
     });
     this.#retryAll();
   }
@@ -48,8 +50,10 @@ export class Scheduler {
     if (pod === undefined || !isPending(pod)) return;
     const all = this.#api.store.list(nodes.storedAs) as Node[];
     const refusals = new Map<string, number>();
+    const wanted = requestsOf(pod);
+    const taken = takenByNode(this.#api.store.scan(pods.storedAs) as Iterable<Pod>);
     const fitting = all.filter((node) => {
-      const why = unfitFor(node, pod);
+      const why = unfitFor(node, pod) ?? shortageOn(node, wanted, taken.get(node.metadata.name));
       if (why !== undefined) refusals.set(why, (refusals.get(why) ?? 0) + 1);
       return why === undefined;
     });
@@ -94,6 +98,11 @@ export class Scheduler {
 function isPending(pod: Pod): boolean {
   const ours = (pod.spec.schedulerName ?? name) === name;
   return ours && (pod.spec.nodeName ?? "") === "" && isActive(pod);
+}
+
+/** A bound pod that is gone or has ended takes nothing of its node any more. */
+function leavesRoom(type: string, pod: Pod): boolean {
+  return (pod.spec.nodeName ?? "") !== "" && (type === "DELETED" || !isActive(pod));
 }
 
 /** Why the pod cannot go there, in the scheduler's words; undefined when it can. */
