@@ -278,7 +278,8 @@ export class Bench {
         lastCall = faulty.lastWriteAt + 1;
       }
       if (!outcome.ok) {
-        assert.ok(["retryable", "unknown"].includes(outcome.failure.kind), `${where}: ${outcome.failure.kind}`);
+        const { kind, code, message } = outcome.failure;
+        assert.ok(["retryable", "unknown"].includes(kind), `${where}: ${kind} ${code}: ${message}`);
       }
       const retrying = new FaultyKubernetes(this.setting.kubernetes());
       value(await this.action[step](this.context(retrying), plan), `${where}: retried`);

@@ -3,7 +3,7 @@ import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import type { Clients } from "../ports.ts";
 import { applyFieldEdit, planFieldEdit, standingOf, type FieldEdit, type WantedFields } from "./field-edit.ts";
-import { findFirstPod } from "./first-pod.ts";
+import { findFirstPod, type FirstPodSeen } from "./first-pod.ts";
 import { objectTitle, type KubernetesObject, type ObjectRef } from "./objects.ts";
 import { awaitRollout } from "./rollout.ts";
 
@@ -16,6 +16,8 @@ const holdSecondsMax = 60;
 /** A first pod that is not ready by then is taken back. */
 const readyMsMax = 30_000;
 const pollMs = 100;
+/** How often a pod that was judged good is looked at again, when looks fail. */
+const looksMax = 10;
 
 const deploymentSchema = z.object({
   spec: z.object({
@@ -118,8 +120,7 @@ async function judgedFirstPod(context: Context, canary: FieldEdit): Promise<Outc
   let readySince: number | undefined;
   let says = "no new pod was seen";
   while (!signal.aborted) {
-    const found = await context.clients.kubernetes.get(canary.object);
-    const seen = found.ok ? await findFirstPod(context, canary.object, found.value) : found;
+    const seen = await lookedAt(context, canary);
     if (seen.ok) {
       const { pod, failed } = seen.value;
       if (failed !== undefined) return ok({ verdict: "failed", says: failed });
@@ -143,6 +144,11 @@ async function judgedFirstPod(context: Context, canary: FieldEdit): Promise<Outc
   return unjudged(title);
 }
 
+async function lookedAt(context: Context, { object }: FieldEdit): Promise<Outcome<FirstPodSeen>> {
+  const found = await context.clients.kubernetes.get(object);
+  return found.ok ? await findFirstPod(context, object, found.value) : found;
+}
+
 /** While it was judged it may have stopped to be ready: good requests before that are no success. */
 async function stillReady(
   context: Context,
@@ -151,8 +157,12 @@ async function stillReady(
   asked: CanaryVerdict,
 ): Promise<CanaryVerdict> {
   if (asked.verdict !== "success") return asked;
-  const found = await context.clients.kubernetes.get(canary.object);
-  const seen = found.ok ? await findFirstPod(context, canary.object, found.value) : found;
+  let seen = await lookedAt(context, canary);
+  // A look that fails says nothing of the pod: it is asked again before a good change is taken back for it.
+  for (let looks = 1; !seen.ok && looks < looksMax && !context.signal.aborted; looks += 1) {
+    await context.clock.sleep(pollMs, context.signal);
+    seen = await lookedAt(context, canary);
+  }
   if (!seen.ok) return { verdict: "inconclusive", says: `it could not be looked at again: ${seen.failure.message}` };
   const { pod, failed } = seen.value;
   if (failed !== undefined) return { verdict: "failed", says: failed };
