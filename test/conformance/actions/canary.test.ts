@@ -3,7 +3,7 @@ import { after, describe, it } from "node:test";
 import type { ActionContext, CanaryVerdict, HeldCanary } from "@omega/shared/action.ts";
 import { systemClock, type Clock } from "@omega/shared/clock.ts";
 import { createLog } from "@omega/shared/log.ts";
-import type { Outcome } from "@omega/shared/outcome.ts";
+import { fail, type Outcome } from "@omega/shared/outcome.ts";
 import { loadActions, type AnyAction } from "../../../agents/surgeon/src/actions/registry.ts";
 import { KubernetesClient } from "../../../agents/surgeon/src/adapters/kubernetes-client.ts";
 import { soakSeconds } from "../../../agents/surgeon/src/kubernetes/canary.ts";
@@ -176,6 +176,27 @@ describe("a canary", () => {
     assert.equal(pods.size, replicas);
     for (const pod of pods.keys()) assert.ok(!podsBefore.has(pod), pod);
     assert.equal((await seen(name)).spec.minReadySeconds, undefined);
+  });
+
+  it("that was judged good is not taken back because of one look that failed", async () => {
+    const name = `unseen-${process.pid}`;
+    const plan = await planned(setImage, name, newImage, 2);
+    let failing = 0;
+    const away = <T>(send: () => Promise<Outcome<T>>): Promise<Outcome<T>> =>
+      failing-- > 0 ? Promise.resolve(fail("retryable", "unavailable", "an injected fault")) : send();
+    const faulty: ActionContext<Clients>["clients"]["kubernetes"] = {
+      get: (ref) => away(() => kubernetes.get(ref)),
+      list: (scope) => away(() => kubernetes.list(scope)),
+      patch: (...call) => kubernetes.patch(...call),
+      evict: (...call) => kubernetes.evict(...call),
+    };
+    const context = judgedBy(() => {
+      failing = 3;
+      return Promise.resolve({ verdict: "success", says: "good" });
+    });
+    value(await setImage.execute({ ...context, clients: { ...context.clients, kubernetes: faulty } }, plan));
+    assert.ok(failing < 0, "the looks after the verdict failed");
+    assert.equal((await seen(name)).status.updatedReplicas, 2);
   });
 
   it("that was stopped in its middle is in doubt, and is finished or taken back by its plan", async () => {

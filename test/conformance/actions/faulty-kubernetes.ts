@@ -11,7 +11,7 @@ import type { KubernetesObject, ObjectRef } from "../../../agents/surgeon/src/ku
 export const faults = ["refused", "lost", "applied anyway"] as const;
 export type Fault = (typeof faults)[number];
 
-const readsInTurnMax = 4;
+const readsMax = 4;
 
 /** A Kubernetes API that fails at one chosen call, and tells what was asked of it. */
 export class FaultyKubernetes implements KubernetesApi {
@@ -20,8 +20,8 @@ export class FaultyKubernetes implements KubernetesApi {
   /** Runs before every write that is no dry-run: the moment between an action's look and its write. */
   readonly #beforeWrite: () => Promise<void>;
   calls = 0;
-  #lastRead = "";
-  #repeats = 0;
+  /** How often each thing was read since the last write. */
+  readonly #reads = new Map<string, number>();
   /** Writes that were no dry-runs, as far as the action asked for them. */
   writes = 0;
   /** Number of the last write among the calls. */
@@ -38,16 +38,11 @@ export class FaultyKubernetes implements KubernetesApi {
   }
 
   get(ref: ObjectRef): Promise<Outcome<KubernetesObject>> {
-    const read = JSON.stringify(ref);
-    this.#repeats = read === this.#lastRead ? this.#repeats + 1 : 0;
-    this.#lastRead = read;
-    // Waiting is looking at one thing again and again: whichever of these looks fails, the next is like it.
-    if (this.#repeats >= readsInTurnMax) return this.#real.get(ref);
-    return this.#call(false, () => this.#real.get(ref));
+    return this.#read(ref, () => this.#real.get(ref));
   }
 
   list(scope: ListScope): Promise<Outcome<KubernetesObject[]>> {
-    return this.#call(false, () => this.#real.list(scope));
+    return this.#read(scope, () => this.#real.list(scope));
   }
 
   patch(ref: ObjectRef, operations: JsonPatch, options: WriteOptions): Promise<Outcome<KubernetesObject>> {
@@ -58,10 +53,18 @@ export class FaultyKubernetes implements KubernetesApi {
     return this.#call(!options.dryRun, () => this.#real.evict(pod, uid, options));
   }
 
+  /** Waiting is looking at the same things again and again: whichever of these looks fails, the next is like it. */
+  #read<T>(what: object, send: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+    const key = JSON.stringify(what);
+    const before = this.#reads.get(key) ?? 0;
+    this.#reads.set(key, before + 1);
+    return before >= readsMax ? send() : this.#call(false, send);
+  }
+
   async #call<T>(writes: boolean, send: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
     this.calls += 1;
     if (writes) {
-      this.#lastRead = "";
+      this.#reads.clear();
       this.writes += 1;
       this.lastWriteAt = this.calls;
       await this.#beforeWrite();
