@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { subjectFor, tokenFor } from "./subjects.ts";
+import { isUnder, subjectFor, subjects, tokenFor } from "./subjects.ts";
 
 describe("subjects", () => {
   it("follow the incident, the service, the control or the agent", () => {
@@ -29,6 +29,12 @@ describe("subjects", () => {
         },
       ),
     );
+  });
+
+  it("are let through by the filter of their root, and by no other", () => {
+    assert.ok(isUnder(subjects.control, "omega.control.panic-pressed"));
+    for (const other of ["omega.control.", "omega.controls.x", "omega.agent.control.x"])
+      assert.ok(!isUnder(subjects.control, other), other);
   });
 
   it("refuse an unknown type, a missing incident and an empty name", () => {

@@ -16,6 +16,12 @@ export const subjects = {
   audit: `${root}.audit.>`,
 } as const;
 
+/** Whether a subject is one that a filter ending in `.>` lets through. */
+export function isUnder(filter: string, subject: string): boolean {
+  const prefix = filter.slice(0, -1);
+  return subject.startsWith(prefix) && subject.length > prefix.length;
+}
+
 /**
  * One NATS subject token for any text: letters, digits, `_` and `-` stay, every other byte of its UTF-8 becomes `=XX`. Injective,
  * so two services never share a subject.

@@ -1,107 +1,20 @@
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { DataOf, Draft, EventOf, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
-import type { Role } from "@omega/bus-schemas/define-event.ts";
-import { agentEnvironment, agentNodeFlags } from "@omega/shared/agent-launch.ts";
+import type { DataOf, EventOf, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { timeText } from "@omega/shared/clock.ts";
-import { openEvent, sealEvent } from "@omega/shared/event-codec.ts";
-import { systemIds } from "@omega/shared/ids.ts";
 import type { NatsBus } from "@omega/shared/nats-bus.ts";
-import { Keyring, loadSigner } from "@omega/shared/signing.ts";
 import { deploymentOf, deployments, imagePatch, settled } from "../conformance/actions/action-case.ts";
-import { Cluster, namespace } from "../conformance/actions/cluster.ts";
+import { namespace, type Cluster } from "../conformance/actions/cluster.ts";
 import type { InstalledBus } from "../nats-servers.ts";
+import { SurgeonStage } from "./surgeon-stage.ts";
 
-const main = fileURLToPath(new URL("../../agents/surgeon/src/main.ts", import.meta.url));
-
-/** Surgeon as its own process, and a test that speaks for the Coordinator and for a person. */
-export class Theatre {
+/** Surgeon at work on a cluster, and a test that speaks for the Coordinator and for a person. */
+export class Theatre extends SurgeonStage {
   readonly cluster: Cluster;
-  readonly installed: InstalledBus;
-  readonly bus: NatsBus;
-  readonly folder = mkdtempSync(join(tmpdir(), "omega-surgeon-"));
-  readonly #keys = join(this.folder, "keys");
-  readonly events: OmegaEvent[] = [];
-  readonly #ending = new AbortController();
-  readonly #following: Promise<void>;
-  #surgeon: ChildProcess | undefined;
 
   constructor(given: Cluster, installed: InstalledBus, bus: NatsBus) {
+    super(installed, bus);
     this.cluster = given;
-    this.installed = installed;
-    this.bus = bus;
-    writeFileSync(
-      join(this.folder, "surgeon.yaml"),
-      JSON.stringify({
-        bus: { servers: [installed.server.url] },
-        keys: this.#keys,
-        kubernetes: { kubeconfig: given.kubeconfig },
-        namespaces: { allow: [namespace] },
-        // No Scout is here to ask; canary.test.ts has one.
-        canary: { judgedBy: "readiness" },
-        log: { level: "warn" },
-      }),
-    );
-    for (const role of ["coordinator", "operator"] as const) loadSigner(this.#keys, role);
-    this.#following = this.#follow();
-  }
-
-  start(): void {
-    this.#surgeon = spawn(process.execPath, [...agentNodeFlags, main, "--config", join(this.folder, "surgeon.yaml")], {
-      env: { ...process.env, ...agentEnvironment },
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-  }
-
-  async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
-    const child = this.#surgeon;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill(signal);
-    await once(child, "exit");
-  }
-
-  residentMb(): number {
-    const status = readFileSync(`/proc/${this.#surgeon?.pid ?? 0}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024;
-  }
-
-  /** Says something as a role and answers its event id. */
-  async say<Type extends EventType>(role: Role, type: Type, data: DataOf<Type>, incidentid?: string): Promise<string> {
-    const draft = { type, data, ...(incidentid === undefined ? {} : { incidentid }) } as Draft;
-    const sealed = sealEvent(draft, {
-      signer: loadSigner(this.#keys, role),
-      source: `/omega/${role}/test`,
-      now: Date.now(),
-      causeId: systemIds.random(),
-    });
-    const published = await this.bus.publish(sealed);
-    assert.ok(published.ok);
-    return sealed.id;
-  }
-
-  /** Follows the stream with one consumer for the life of the test. */
-  async #follow(): Promise<void> {
-    const keyring = new Keyring(this.#keys);
-    for await (const message of this.bus.read({ fromSeq: 1, signal: this.#ending.signal })) {
-      const opened = openEvent(message.body, message.subject, keyring);
-      if (opened.ok) this.events.push(opened.value);
-    }
-  }
-
-  async heard<Type extends EventType>(type: Type, matches: (event: EventOf<Type>) => boolean): Promise<EventOf<Type>> {
-    let found: EventOf<Type> | undefined;
-    await this.cluster.until(`${type} is heard`, () => {
-      const ofType = this.events.filter((event) => event.type === type) as unknown as EventOf<Type>[];
-      found = ofType.find(matches);
-      return found !== undefined;
-    });
-    assert.ok(found !== undefined);
-    return found;
+    this.configure({ kubernetes: { kubeconfig: given.kubeconfig }, namespaces: { allow: [namespace] } });
   }
 
   async result(actionId: string): Promise<OmegaEvent> {
@@ -166,12 +79,8 @@ export class Theatre {
     return object.spec.template.spec.containers[0]?.image ?? "";
   }
 
-  async close(): Promise<void> {
-    await this.end("SIGTERM");
-    this.#ending.abort();
-    await this.#following;
-    await this.installed.close();
+  override async close(): Promise<void> {
+    await super.close();
     await this.cluster.close();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -32,7 +32,7 @@ export interface HandlerSetting {
   readonly log: Log;
   readonly namespaces: NamespaceRules;
   readonly history: SettingsHistory;
-  readonly keeper: Pick<Keeper, "gate" | "deeds">;
+  readonly keeper: Pick<Keeper, "gate" | "newest">;
   readonly remedies: Remedies;
   readonly canary: CanaryRules;
   readonly proposeMs: number;
@@ -146,12 +146,14 @@ export class Handler {
     if (!plan.success) return fail("terminal", "plan_unreadable", `The plan is no plan of ${known.actionType}.`);
     const work = { step, actionId, target: targetKey(known.target), signal: effect.signal };
     return await this.#running.run(work, (stop) =>
-      this.#within(this.#setting.actionMs, stop, (deadline) => {
+      this.#within(this.#setting.actionMs, stop, async (deadline) => {
         const shared = this.#contextFor(known.incidentId, deadline);
         const clients = gated(shared.clients, keeper.gate, { actionId, step, signal: deadline });
         // Looked at when its turn has come: until then an execution before it has ended, or this process stopped it.
-        const interrupted = keeper.deeds.byId.get(actionId)?.ended?.how !== "succeeded";
-        return this.#patiently(deadline, () => {
+        const deeds = await this.#patiently(deadline, () => keeper.newest(deadline));
+        if (!deeds.ok) return deeds;
+        const interrupted = deeds.value.byId.get(actionId)?.ended?.how !== "succeeded";
+        return await this.#patiently(deadline, () => {
           const judge = judgeFor(actionId, canary, { clock, effect, signal: deadline });
           const context = { ...shared, clients, interrupted };
           return action[step](judge === undefined ? context : { ...context, judgeCanary: judge }, plan.data);

@@ -1,5 +1,6 @@
 import type { Draft, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import { omegaStream } from "@omega/bus-schemas/streams.ts";
+import { isUnder, subjects } from "@omega/bus-schemas/subjects.ts";
 import type { Bus, StoredMessage } from "@omega/shared/bus.ts";
 import type { Clock } from "@omega/shared/clock.ts";
 import { deriveId } from "@omega/shared/ids.ts";
@@ -30,7 +31,6 @@ export interface KeeperOptions {
 }
 
 const sayAgainMs = 500;
-const controlSubjects = "omega.control.";
 
 /**
  * Keeps a person's word: freezes this process as soon as the stream holds a press, says which undo begins next, tries again what failed,
@@ -70,6 +70,11 @@ export class Keeper {
     return this.#followed.deeds;
   }
 
+  /** With everything that the stream held when this was asked. Failures `retryable/bus_away`, `retryable/stopped`. */
+  newest(until: AbortSignal): Promise<Outcome<Deeds>> {
+    return this.#followed.newest(until);
+  }
+
   /** Follows the stream until the signal aborts. */
   async run(): Promise<void> {
     const following = this.#followed.follow();
@@ -96,7 +101,7 @@ export class Keeper {
   }
 
   #onRefused({ seq, subject }: StoredMessage, failure: Failure): void {
-    if (!subject.startsWith(controlSubjects)) return;
+    if (!isUnder(subjects.control, subject)) return;
     this.#options.log.warn({ seq, subject, failure }, "this does not count");
     this.#refused.set(seq, { subject, failure });
     this.#tend();

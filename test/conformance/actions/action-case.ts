@@ -72,3 +72,30 @@ export async function isSettled(cluster: Cluster, name: string): Promise<boolean
     (status.availableReplicas ?? 0) === spec.replicas
   );
 }
+
+/** All of a case's object but what the API server and controllers keep books in; `{}` where there is none. */
+export async function worldOf(cluster: Cluster, example: ActionCase, name: string): Promise<JsonObject> {
+  const object = await cluster.find<{ metadata: JsonObject; status?: unknown }>(example.object(name));
+  // What is on its way out is gone, as far as an action is concerned.
+  if (object === undefined || object.metadata["deletionTimestamp"] !== undefined) return {};
+  for (const path of example.booksOfControllers ?? []) removeAt(object, path);
+  const { metadata, status: _status, ...rest } = object;
+  const { managedFields: _fields, resourceVersion: _version, generation: _generation, ...kept } = metadata;
+  const { "deployment.kubernetes.io/revision": _revision, ...annotations } = (kept["annotations"] ?? {}) as JsonObject;
+  return { ...rest, metadata: { ...kept, annotations } };
+}
+
+export function at(root: unknown, path: string): unknown {
+  let found: unknown = root;
+  for (const step of path.split("/").slice(1)) {
+    const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
+    found = (found as Record<string, unknown> | undefined)?.[key];
+  }
+  return found;
+}
+
+function removeAt(root: unknown, path: string): void {
+  const parent = at(root, path.slice(0, path.lastIndexOf("/")));
+  if (typeof parent === "object" && parent !== null)
+    Reflect.deleteProperty(parent, path.slice(path.lastIndexOf("/") + 1));
+}

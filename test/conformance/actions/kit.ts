@@ -7,7 +7,7 @@ import type { Outcome } from "@omega/shared/outcome.ts";
 import type { AnyAction } from "../../../agents/surgeon/src/actions/registry.ts";
 import { differences, type JsonObject } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
 import type { Clients, KubernetesApi } from "../../../agents/surgeon/src/ports.ts";
-import type { ActionCase } from "./action-case.ts";
+import { at, worldOf, type ActionCase } from "./action-case.ts";
 import type { Cluster } from "./cluster.ts";
 import { elsewhere } from "./elsewhere.ts";
 import { FaultyKubernetes, faults, type Fault } from "./faulty-kubernetes.ts";
@@ -127,6 +127,18 @@ function undoPromises(bench: Bench, promise: Promising): void {
     assert.equal(watched.writes, 0);
   });
 
+  promise("undo leaves nothing of its own behind, even where an earlier attempt at it died in its midst", async () => {
+    const { name, before, plan } = await bench.planned();
+    let writes = 0;
+    const dying = new FaultyKubernetes(setting.kubernetes(), undefined, () => {
+      writes += 1;
+      return writes === 2 ? Promise.reject(new Error("it died")) : Promise.resolve();
+    });
+    await action.undo({ ...bench.context(dying), interrupted: true }, plan).catch(() => undefined);
+    value(await action.undo(bench.context(), plan));
+    assert.deepEqual(await bench.world(name), before);
+  });
+
   promise("undo of what never happened changes nothing", async () => {
     const { name, before, plan } = await bench.planned();
     value(await action.undo(bench.context(), plan));
@@ -232,19 +244,8 @@ export class Bench {
     return { name, params, before, plan: carried };
   }
 
-  /** All of the object but what the API server and controllers keep books in. */
-  async world(name: string): Promise<JsonObject> {
-    const object = await this.setting
-      .cluster()
-      .find<{ metadata: JsonObject; status?: unknown }>(this.example.object(name));
-    // What is on its way out is gone, as far as an action is concerned.
-    if (object === undefined || object.metadata["deletionTimestamp"] !== undefined) return {};
-    for (const path of this.example.booksOfControllers ?? []) removeAt(object, path);
-    const { metadata, status: _status, ...rest } = object;
-    const { managedFields: _fields, resourceVersion: _version, generation: _generation, ...kept } = metadata;
-    const { "deployment.kubernetes.io/revision": _revision, ...annotations } = (kept["annotations"] ??
-      {}) as JsonObject;
-    return { ...rest, metadata: { ...kept, annotations } };
+  world(name: string): Promise<JsonObject> {
+    return worldOf(this.setting.cluster(), this.example, name);
   }
 
   /** Somebody changes the object after the action looked and before it writes. */
@@ -298,21 +299,6 @@ function forbidding(real: KubernetesApi): KubernetesApi {
   const refuse = (): Promise<Outcome<never>> =>
     Promise.resolve({ ok: false, failure: { kind: "terminal", code: "forbidden", message: "403" } });
   return { get: (ref) => real.get(ref), list: (scope) => real.list(scope), patch: refuse, evict: refuse };
-}
-
-function at(root: unknown, path: string): unknown {
-  let found: unknown = root;
-  for (const step of path.split("/").slice(1)) {
-    const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
-    found = (found as Record<string, unknown> | undefined)?.[key];
-  }
-  return found;
-}
-
-function removeAt(root: unknown, path: string): void {
-  const parent = at(root, path.slice(0, path.lastIndexOf("/")));
-  if (typeof parent === "object" && parent !== null)
-    Reflect.deleteProperty(parent, path.slice(path.lastIndexOf("/") + 1));
 }
 
 function value<T>(outcome: Outcome<T>, where = ""): T {

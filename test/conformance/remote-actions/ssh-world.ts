@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { createLog } from "@omega/shared/log.ts";
 import { SshClient } from "../../../agents/surgeon/src/adapters/ssh-client.ts";
+import type { JsonObject } from "../../../agents/surgeon/src/kubernetes/json-pointer.ts";
 import type { KubernetesApi, Clients } from "../../../agents/surgeon/src/ports.ts";
 import type { RemoteShell } from "../../../agents/surgeon/src/ssh/remote-shell.ts";
 import { allowListFor } from "../../../agents/surgeon/src/ssh/allow-list.ts";
@@ -35,7 +36,24 @@ case $1 in
 esac
 `;
 
+/** When the files were made that are not old, in seconds since 1970. */
+const newSince = Math.floor(Date.now() / 1000);
 let made = 0;
+
+/** A place with what others than Omega may do to it. Everything of its own is told apart from what lies beside it. */
+export interface SshPlace extends Arranged {
+  readonly params: JsonObject;
+  /** What Surgeon's `ssh` configuration must hold, beside the hosts. */
+  readonly templates: SshTemplates;
+  /** Somebody changes something beside what the action sets. */
+  readonly otherChange: () => void;
+  readonly beside: () => unknown;
+  readonly remove: () => void;
+  /** As it was arranged, and not the same. */
+  readonly recreate: () => void;
+}
+
+export type SshTemplates = Readonly<Partial<Record<"roots" | "commands" | "services" | "disks", object>>>;
 
 /** Places on the host of a real sshd that SSH actions change. */
 export class SshWorld {
@@ -56,17 +74,18 @@ export class SshWorld {
 
   close(): void {
     for (const client of this.#clients.values()) client.close();
-    for (const folder of this.#services) this.script("stop", folder);
+    for (const folder of this.#services) if (existsSync(folder)) this.script("stop", folder);
     rmSync(this.#otherDisk, { recursive: true, force: true });
   }
 
   /** A file that holds a mode, and a template that sets it. */
-  command(): Arranged {
+  command(): SshPlace {
     const folder = this.#fresh();
     const file = join(folder, "mode");
-    writeFileSync(file, "it's slow\n");
+    const arrange = (): void => writeFileSync(file, "it's slow\n");
+    arrange();
     const set = ["sh", "-c", '[ "$1" = -- ] && printf "%s\\n" "$2" >"$3"', "set-mode"];
-    const config = this.config({
+    const templates = {
       roots: { work: this.#sshd.folder },
       commands: {
         "set-mode": {
@@ -80,23 +99,26 @@ export class SshWorld {
           undo: [...set, "--", "{before}", "{file}"],
         },
       },
-    });
+    };
     const values = { mode: `$(touch ${folder}/x); "fast" 'er' -`, file: file.slice(this.#sshd.folder.length + 1) };
     return {
       params: { host: "here", template: "set-mode", values },
-      clients: (watch) => this.clients(config, watch),
-      world: () => Promise.resolve(readFileSync(file, "utf8")),
+      templates,
+      clients: this.#clientsFor(templates),
+      world: () => Promise.resolve(existsSync(file) ? readFileSync(file, "utf8") : undefined),
       foreignChange: () => Promise.resolve(writeFileSync(file, "somebody else's\n")),
+      ...strangers(folder, () => rmSync(file, { force: true }), arrange),
     };
   }
 
   /** A service that runs, or does not. */
-  service(running: boolean): Arranged {
+  service(running: boolean): SshPlace {
     const folder = this.#fresh();
+    const name = `shop-${made}`;
     const call = (verb: string): string[] => [this.#script, verb, folder];
-    const config = this.config({
+    const templates = {
       services: {
-        shop: {
+        [name]: {
           hosts: ["here"],
           check: call("check"),
           active: call("active"),
@@ -105,39 +127,55 @@ export class SshWorld {
           stop: call("stop"),
         },
       },
-    });
+    };
     this.#services.push(folder);
-    if (running) this.script("restart", folder);
+    const arrange = (): void => {
+      mkdirSync(folder, { recursive: true });
+      if (running) this.script("restart", folder);
+    };
+    arrange();
+    const remove = (): void => {
+      this.script("stop", folder);
+      rmSync(folder, { recursive: true });
+    };
     return {
-      params: { host: "here", service: "shop" },
-      clients: (watch) => this.clients(config, watch),
+      params: { host: "here", service: name },
+      templates,
+      clients: this.#clientsFor(templates),
       // The run that ended does not come back: what is restored is whether there is one.
       world: () => Promise.resolve({ active: existsSync(join(folder, "pid")) }),
       foreignChange: () => Promise.resolve(this.script("stop", folder)),
+      ...strangers(folder, remove, arrange),
     };
   }
 
   /** A folder with old and new files of several names. */
-  disk(): Arranged {
-    const folder = this.#fresh();
-    const logs = join(folder, "logs");
-    mkdirSync(join(logs, "deep er"), { recursive: true });
-    const old = ["a.log", "deep er/it's $(b).log", "-rf.log"];
-    for (const name of [...old, "keep.txt"]) {
-      writeFileSync(join(logs, name), name.repeat(1000), { mode: 0o640 });
-      utimesSync(join(logs, name), 1_700_000_000.25, 1_700_000_000.25);
-    }
-    writeFileSync(join(logs, "new.log"), "new");
+  disk(): SshPlace {
+    const logs = join(this.#fresh(), "logs");
+    const name = `logs-${made}`;
     const quarantine = join(this.#otherDisk, String(made));
     mkdirSync(quarantine);
-    const config = this.config({
-      disks: { logs: { hosts: ["here"], path: logs, names: ["*.log"], olderThanMinutes: 60, quarantine } },
-    });
+    const arrange = (): void => {
+      mkdirSync(join(logs, "deep er"), { recursive: true });
+      const old = ["a.log", "deep er/it's $(b).log", "-rf.log"];
+      for (const file of [...old, "keep.txt"]) {
+        writeFileSync(join(logs, file), file.repeat(1000), { mode: 0o640 });
+        utimesSync(join(logs, file), 1_700_000_000.25, 1_700_000_000.25);
+      }
+      writeFileSync(join(logs, "new.log"), "new");
+      utimesSync(join(logs, "new.log"), newSince, newSince);
+    };
+    arrange();
+    const templates = {
+      disks: { [name]: { hosts: ["here"], path: logs, names: ["*.log"], olderThanMinutes: 60, quarantine } },
+    };
     return {
-      params: { host: "here", disk: "logs" },
-      clients: (watch) => this.clients(config, watch),
+      params: { host: "here", disk: name },
+      templates,
+      clients: this.#clientsFor(templates),
       world: () => Promise.resolve({ logs: contentsOf(logs), quarantine: contentsOf(quarantine) }),
       foreignChange: () => Promise.resolve(writeFileSync(join(logs, "deep er", "it's $(b).log"), "a new one")),
+      ...strangers(join(logs, ".."), () => rmSync(logs, { recursive: true, force: true }), arrange),
     };
   }
 
@@ -147,6 +185,11 @@ export class SshWorld {
     const config = sshConfigSchema.parse({ knownHosts: this.#sshd.knownHosts, hosts: { here: host }, ...more });
     if (this.#forcedCommand) appendFileSync(join(this.#sshd.folder, "allow"), allowListFor(config, "here"));
     return config;
+  }
+
+  #clientsFor(templates: SshTemplates): (watch: Watch) => Clients {
+    const config = this.config(templates);
+    return (watch) => this.clients(config, watch);
   }
 
   clients(config: SshConfig, watch: Watch): Clients {
@@ -175,14 +218,33 @@ export class SshWorld {
   }
 }
 
+/** What others do to a place below this folder. */
+function strangers(
+  folder: string,
+  remove: () => void,
+  arrange: () => void,
+): Pick<SshPlace, "otherChange" | "beside" | "remove" | "recreate"> {
+  const beside = join(folder, "somebody-s.note");
+  return {
+    otherChange: () => writeFileSync(beside, "not Omega's"),
+    beside: () => ({ folder: existsSync(folder), note: existsSync(beside) }),
+    remove,
+    recreate() {
+      remove();
+      arrange();
+    },
+  };
+}
+
 const refuse = (): never => {
   throw new Error("an SSH action uses nothing but SSH");
 };
 export const noKubernetes: KubernetesApi = { get: refuse, list: refuse, patch: refuse, evict: refuse };
 
-/** Content, mode and time of every file below a folder. */
+/** Content, mode and time of every file below a folder; nothing of one that is not there. */
 export function contentsOf(folder: string): Record<string, unknown> {
   const found: Record<string, unknown> = {};
+  if (!existsSync(folder)) return found;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Socket } from "node:net";
 import { fail, ok, reasonOf, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import type { JsonPatch } from "../kubernetes/json-pointer.ts";
@@ -170,6 +171,9 @@ type Answer =
   /** `sent` says whether the server may have seen the request. */
   | { readonly broken: unknown; readonly sent: boolean };
 
+/** Sockets that have carried a request. */
+const established = new WeakSet<Socket>();
+
 function exchange(url: URL, body: string | undefined, options: RequestOptions): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>();
   let sent = false;
@@ -181,9 +185,14 @@ function exchange(url: URL, body: string | undefined, options: RequestOptions): 
     );
   });
   request.on("socket", (socket) => {
-    // A socket from the pool is connected already; a new one can carry nothing before its (TLS) handshake.
-    if (request.reusedSocket) sent = true;
-    else socket.once(url.protocol === "http:" ? "connect" : "secureConnect", () => (sent = true));
+    // A new socket can carry nothing before its (TLS) handshake. `reusedSocket` does not tell: it is false for a request that waited for
+    // its socket, whose last request may have been somebody else's.
+    if (established.has(socket)) sent = true;
+    else
+      socket.once(url.protocol === "http:" ? "connect" : "secureConnect", () => {
+        established.add(socket);
+        sent = true;
+      });
   });
   request.on("error", (broken) => resolve({ broken, sent }));
   request.end(body);

@@ -105,7 +105,9 @@ export async function applyFieldEdit(context: Context, edit: FieldEdit, directio
     if (!seen.ok) return afterDoubt(seen, refusal);
     const { object } = seen.value;
     if (seen.value.standing === goal) {
-      return direction === "back" && context.interrupted === true ? await bumpVersion(context, edit, object) : ok();
+      // An earlier attempt at taking it back may have died before it took its own note away.
+      const bumps = context.interrupted === true || valueAt(object, bumpPath) === context.fieldManager;
+      return direction === "back" && bumps ? await bumpVersion(context, edit, object) : ok();
     }
     if (seen.value.standing !== start) return drifted(edit, object, start);
     if (context.signal.aborted) break;

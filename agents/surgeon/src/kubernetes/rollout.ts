@@ -5,7 +5,7 @@ import type { Clients } from "../ports.ts";
 import { objectTitle, type KubernetesObject, type ObjectRef } from "./objects.ts";
 
 /** Short rollouts are seen at once, long ones are not a load. */
-const pollFirstMs = 50;
+const pollFirstMs = 10;
 const pollMaxMs = 500;
 /** A progress line in the log at most this often. */
 const progressEveryMs = 2000;

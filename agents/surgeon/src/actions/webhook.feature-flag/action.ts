@@ -1,6 +1,6 @@
 import type { Action, ActionContext } from "@omega/shared/action.ts";
 import { canonicalJson } from "@omega/shared/canonical-json.ts";
-import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
+import { fail, ok, type Failure, type Outcome } from "@omega/shared/outcome.ts";
 import { z } from "zod";
 import type { Clients } from "../../ports.ts";
 import { nameSchema } from "../../ssh/parameters.ts";
@@ -64,13 +64,20 @@ async function readFlag(
   return ok({ value: value.data, whole: whole.value, etag: answer.ok ? answer.value.headers["etag"] : undefined });
 }
 
+/** Of a flag that was there when the plan was made: whatever has its name later is somebody else's. */
+function orGone(flag: string, failure: Failure): Outcome<never> {
+  return failure.code === "not_found"
+    ? fail("conflict", "object_gone", `Flag ${flag} does not exist any more.`)
+    : { ok: false, failure };
+}
+
 /** Already there: done. As it was left: set it, on condition that it is still the version that was read. Else conflict. */
 async function moveFlag(context: Context, plan: Plan, from: Value, to: Value): Promise<Outcome<void>> {
   const target = flagTarget(context, plan);
   if (!target.ok) return target;
   for (let looks = 1; ; looks += 1) {
     const now = await readFlag(context, target.value, plan.target, plan.flag);
-    if (!now.ok) return now;
+    if (!now.ok) return orGone(plan.flag, now.failure);
     if (now.value.value === to) return ok();
     if (now.value.value !== from) {
       return fail(
