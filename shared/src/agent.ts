@@ -359,7 +359,7 @@ class AgentLoop<State, Effect> {
       },
       `${omegaStream.name}:${delivery.seq}`,
     );
-    if (said.ok) delivery.term(failure.code);
+    if (said.ok) delivery.term();
     else delivery.nak(retryDelayMs);
   }
 

@@ -18,7 +18,7 @@ export interface Delivery extends StoredMessage {
   /** Redeliver after `delayMs`. */
   nak(delayMs: number): void;
   /** Never deliver again to this durable; the stream keeps it. */
-  term(reason: string): void;
+  term(): void;
   /** Still busy: restarts the ack wait. */
   working(): void;
 }

@@ -338,7 +338,8 @@ function deliveryOf(message: JsMsg): Delivery {
       await message.ackAck().catch(() => false);
     },
     nak: (delayMs) => message.nak(delayMs),
-    term: (reason) => message.term(reason),
+    // Without a reason: servers before 2.10 take no notice of a term that gives one, and the message comes again for ever.
+    term: () => message.term(),
     working: () => message.working(),
   };
 }

@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import type { DataOf, Draft, EventOf, EventType, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Role } from "@omega/bus-schemas/define-event.ts";
 import { agentEnvironment, agentNodeFlags } from "@omega/shared/agent-launch.ts";
+import type { StoredMessage } from "@omega/shared/bus.ts";
+import { systemClock } from "@omega/shared/clock.ts";
 import { openEvent, sealEvent } from "@omega/shared/event-codec.ts";
 import { systemIds } from "@omega/shared/ids.ts";
 import type { NatsBus } from "@omega/shared/nats-bus.ts";
@@ -22,15 +24,20 @@ const programs = {
 };
 
 const patienceMs = 60_000;
+const followAgainMs = 100;
 
 /** Surgeon as its own process on a bus of its own, and a voice for everybody else. */
 export class SurgeonStage {
   readonly installed: InstalledBus;
   readonly bus: NatsBus;
   readonly folder = mkdtempSync(join(tmpdir(), "omega-surgeon-"));
-  readonly #keys = join(this.folder, "keys");
+  readonly keys = join(this.folder, "keys");
   readonly #signers = new Map<Role, Signer>();
   readonly events: OmegaEvent[] = [];
+  /** When the stream stored an event, by its id; milliseconds since the epoch. */
+  readonly storedAt = new Map<string, number>();
+  /** Told of each event as it is heard. */
+  onHeard: ((event: OmegaEvent) => void) | undefined;
   /** What the stream says was done and taken back, as far as it was heard. */
   deeds: Deeds = noDeeds;
   readonly #ending = new AbortController();
@@ -52,7 +59,7 @@ export class SurgeonStage {
   configure(more: object): object {
     const config = {
       bus: { servers: [this.installed.server.url] },
-      keys: this.#keys,
+      keys: this.keys,
       // No Scout is here to ask; canary.test.ts has one.
       canary: { judgedBy: "readiness" },
       log: { level: "warn" },
@@ -98,20 +105,35 @@ export class SurgeonStage {
   }
 
   #signer(role: Role): Signer {
-    const signer = this.#signers.get(role) ?? loadSigner(this.#keys, role);
+    const signer = this.#signers.get(role) ?? loadSigner(this.keys, role);
     this.#signers.set(role, signer);
     return signer;
   }
 
-  /** Follows the stream with one consumer for the life of the test. */
+  /** Follows the stream for the life of the test; a server that is away is waited for. */
   async #follow(): Promise<void> {
-    const keyring = new Keyring(this.#keys);
-    for await (const message of this.bus.read({ fromSeq: 1, signal: this.#ending.signal })) {
-      const opened = openEvent(message.body, message.subject, keyring);
-      if (!opened.ok) continue;
-      this.deeds = evolveDeeds(this.deeds, opened.value, message.storedAt);
-      this.events.push(opened.value);
+    const keyring = new Keyring(this.keys);
+    const { signal } = this.#ending;
+    let seq = 0;
+    while (!signal.aborted) {
+      try {
+        for await (const message of this.bus.read({ fromSeq: seq + 1, signal })) {
+          ({ seq } = message);
+          this.#hear(message, keyring);
+        }
+      } catch {
+        await systemClock.sleep(followAgainMs, signal);
+      }
     }
+  }
+
+  #hear(message: StoredMessage, keyring: Keyring): void {
+    const opened = openEvent(message.body, message.subject, keyring, message.storedAt);
+    if (!opened.ok) return;
+    this.deeds = evolveDeeds(this.deeds, opened.value, message.storedAt);
+    this.storedAt.set(opened.value.id, message.storedAt);
+    this.events.push(opened.value);
+    this.onHeard?.(opened.value);
   }
 
   async heard<Type extends EventType>(

@@ -45,6 +45,8 @@ export interface SshPlace extends Arranged {
   readonly params: JsonObject;
   /** What Surgeon's `ssh` configuration must hold, beside the hosts. */
   readonly templates: SshTemplates;
+  /** A file with a line for each time that its command ran, in milliseconds since the epoch; only of commands that note it. */
+  readonly ranAt?: string;
   /** Somebody changes something beside what the action sets. */
   readonly otherChange: () => void;
   readonly beside: () => unknown;
@@ -84,7 +86,13 @@ export class SshWorld {
     const file = join(folder, "mode");
     const arrange = (): void => writeFileSync(file, "it's slow\n");
     arrange();
-    const set = ["sh", "-c", '[ "$1" = -- ] && printf "%s\\n" "$2" >"$3"', "set-mode"];
+    const ranAt = join(folder, "ran-at");
+    const set = [
+      "sh",
+      "-c",
+      '[ "$1" = -- ] && date +%s%3N >>"${3%/*}/ran-at" && printf "%s\\n" "$2" >"$3"',
+      "set-mode",
+    ];
     const templates = {
       roots: { work: this.#sshd.folder },
       commands: {
@@ -104,6 +112,7 @@ export class SshWorld {
     return {
       params: { host: "here", template: "set-mode", values },
       templates,
+      ranAt,
       clients: this.#clientsFor(templates),
       world: () => Promise.resolve(existsSync(file) ? readFileSync(file, "utf8") : undefined),
       foreignChange: () => Promise.resolve(writeFileSync(file, "somebody else's\n")),

@@ -8,6 +8,8 @@ export interface Received {
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
 }
 
 /** What a server answers; `drop` closes the connection instead, after whatever was done. */
@@ -22,10 +24,11 @@ export class SmallServer {
 
   constructor(answer: (request: Received, response: ServerResponse) => Answer | undefined) {
     this.#server = createServer((request, response) => {
+      const at = Date.now();
       void readBody(request).then((body) => {
         const url = new URL(request.url ?? "/", "http://server");
         const { method = "", headers } = request;
-        const received = { method, path: url.pathname, query: url.searchParams, headers, body };
+        const received = { method, path: url.pathname, query: url.searchParams, headers, body, at };
         this.received.push(received);
         const said = answer(received, response);
         if (said === undefined) return;

@@ -144,7 +144,7 @@ export async function tryCells(cells: readonly Cell[], rescuer: Rescuer, around:
       const place = places[index];
       if (place === undefined) throw new Error("a cell without a place");
       const before = await place.world();
-      const { id } = await actAndDie(place, cell.step, bench, say);
+      const id = await actAndDie(place, cell.step, bench, say);
       if (cell.foreign !== "nothing") await place.strangers[cell.foreign]?.();
       return { cell, place, actionId: id, before, after: await place.world() };
     });

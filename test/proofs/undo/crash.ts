@@ -1,4 +1,4 @@
-import type { Draft, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
+import type { DataOf, Draft, OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
 import type { Role } from "@omega/bus-schemas/define-event.ts";
 import type { RepairOption } from "@omega/bus-schemas/vocabulary.ts";
 import type { ActionContext } from "@omega/shared/action.ts";
@@ -14,6 +14,9 @@ import { planRepair, proveRepair, type Bounds, type PlannedRepair } from "../../
 import type { Clients } from "../../../agents/surgeon/src/ports.ts";
 import { titleOf } from "../../../agents/surgeon/src/taking-back.ts";
 import type { Place } from "./places.ts";
+
+/** What is asked for, of what. */
+export type Offered = Pick<Place, "kind" | "actionType" | "params">;
 
 /** How far a Surgeon had come with an action, or with taking it back, when its process died. */
 export type CrashStep =
@@ -53,6 +56,29 @@ export interface Changes {
   readonly undo: number;
 }
 
+/** Clients of which each call goes through `call`, told whether it is to change the world. */
+export function through(
+  { kubernetes, ssh, webhooks }: Clients,
+  call: <T>(changes: boolean, send: () => Promise<T>) => Promise<T>,
+): Clients {
+  return {
+    kubernetes: {
+      get: (ref) => call(false, () => kubernetes.get(ref)),
+      list: (scope) => call(false, () => kubernetes.list(scope)),
+      patch: (ref, operations, options) => call(!options.dryRun, () => kubernetes.patch(ref, operations, options)),
+      evict: (pod, uid, options) => call(!options.dryRun, () => kubernetes.evict(pod, uid, options)),
+    },
+    ssh: {
+      config: ssh.config,
+      shell: { run: (command, signal) => call(command.effect === "change", () => ssh.shell.run(command, signal)) },
+    },
+    webhooks: {
+      config: webhooks.config,
+      http: { send: (one, signal) => call(one.effect === "change", () => webhooks.http.send(one, signal)) },
+    },
+  };
+}
+
 /** The clients of a process that dies as soon as so many of its changes have reached the world: from then on it does and hears nothing. */
 class MortalClients {
   changes = 0;
@@ -62,29 +88,10 @@ class MortalClients {
   #die: () => void = () => undefined;
   #dead = false;
 
-  constructor({ kubernetes, ssh, webhooks }: Clients, dieAfter = Number.POSITIVE_INFINITY) {
+  constructor(clients: Clients, dieAfter = Number.POSITIVE_INFINITY) {
     this.#dieAfter = dieAfter;
     this.died = new Promise((resolve) => (this.#die = resolve));
-    const look = <T>(send: () => Promise<T>): Promise<T> => this.#call(false, send);
-    this.clients = {
-      kubernetes: {
-        get: (ref) => look(() => kubernetes.get(ref)),
-        list: (scope) => look(() => kubernetes.list(scope)),
-        patch: (ref, operations, options) =>
-          this.#call(!options.dryRun, () => kubernetes.patch(ref, operations, options)),
-        evict: (pod, uid, options) => this.#call(!options.dryRun, () => kubernetes.evict(pod, uid, options)),
-      },
-      ssh: {
-        config: ssh.config,
-        shell: {
-          run: (command, signal) => this.#call(command.effect === "change", () => ssh.shell.run(command, signal)),
-        },
-      },
-      webhooks: {
-        config: webhooks.config,
-        http: { send: (call, signal) => this.#call(call.effect === "change", () => webhooks.http.send(call, signal)) },
-      },
-    };
+    this.clients = through(clients, (changes, send) => this.#call(changes, send));
   }
 
   async #call<T>(changes: boolean, send: () => Promise<T>): Promise<T> {
@@ -111,58 +118,61 @@ export interface Bench {
 /** Puts an event on the stream. */
 export type Say = (role: Role, draft: Draft, causeId: string) => Promise<OmegaEvent>;
 
-export interface Action {
+/** An action that was offered and ordered as Surgeon and the Coordinator would. */
+export interface OrderedAction {
   readonly id: string;
   readonly incidentId: string;
+  readonly planned: PlannedRepair;
+  /** The order without its deadline: the rest of it is what `action.started` says. */
+  readonly order: Omit<DataOf<"action.ordered">, "notAfter">;
+  readonly events: { readonly proposed: OmegaEvent; readonly ordered: OmegaEvent };
 }
 
 let begun = 0;
 
-/** A Surgeon that offers an action, gets its order, and dies at the step. What it had said is on the stream, what it had done is done. */
-export async function actAndDie(place: Place, step: CrashStep, bench: Bench, say: Say): Promise<Action> {
+export async function offerAndOrder(place: Offered, bench: Bench, say: Say): Promise<OrderedAction> {
   begun += 1;
   const id = `act-${begun}`;
   const incidentId = `inc-${process.pid}-${begun}`;
   const { planned, option } = await offered(place, incidentId, bench);
-  const { action, plan } = planned;
-  const { optionId, actionType, target, plan: planJson, planHash } = option;
-  const order = { actionId: id, optionId, actionType, target, plan: planJson, planHash, fence: 1 };
+  const { optionId, actionType, target, plan, planHash } = option;
+  const order = { actionId: id, optionId, actionType, target, plan, planHash, fence: 1 };
   const proposed = await say(
     "surgeon",
     { type: "remediation.proposed", incidentid: incidentId, data: { options: [option], refused: [], tookMs: 0 } },
     systemIds.random(),
   );
-  const ordered = await say(
-    "coordinator",
-    {
-      type: "action.ordered",
-      incidentid: incidentId,
-      data: { ...order, notAfter: timeText(Date.now() + orderedForMs) },
-    },
-    proposed.id,
-  );
+  const data = { ...order, notAfter: timeText(Date.now() + orderedForMs) };
+  const ordered = await say("coordinator", { type: "action.ordered", incidentid: incidentId, data }, proposed.id);
+  return { id, incidentId, planned, order, events: { proposed, ordered } };
+}
+
+/** A Surgeon that offers an action, gets its order, and dies at the step. What it had said is on the stream, what it had done is done. */
+export async function actAndDie(place: Offered, step: CrashStep, bench: Bench, say: Say): Promise<string> {
+  const { id, incidentId, planned, order, events } = await offerAndOrder(place, bench, say);
+  const { proposed, ordered } = events;
+  const { action, plan, target } = planned;
   const started = await say("surgeon", about(ordered, { type: "action.started", data: order }), ordered.id);
   const run = (which: "execute" | "undo", changes?: number): Promise<number> =>
     perform(action, which, plan, { bench, incidentId, ...(changes === undefined ? {} : { changes }) });
-  const unfinished = { id, incidentId };
-  if (step.at === "started") return unfinished;
+  if (step.at === "started") return id;
   if (step.at === "outcome unknown" || step.at === "execute cut") {
     await run("execute", step.at === "execute cut" ? step.changes : 1);
     if (step.at === "outcome unknown") {
       const reason = fail("unknown", "no_answer", "Nobody heard what became of it.").failure;
       await say("surgeon", resultOf(started, id, reason), started.id);
     }
-    return unfinished;
+    return id;
   }
   await run("execute");
-  if (step.at === "executed") return unfinished;
-  const says = `${actionType} on ${titleOf(target)} is done.`;
+  if (step.at === "executed") return id;
+  const says = `${order.actionType} on ${titleOf(target)} is done.`;
   const succeeded = await say(
     "surgeon",
     about(started, { type: "action.succeeded", data: { actionId: id, says, tookMs: 0 }, key: "result" }),
     started.id,
   );
-  if (step.at === "succeeded") return unfinished;
+  if (step.at === "succeeded") return id;
   const undoOrdered = await say(
     "operator",
     {
@@ -173,9 +183,9 @@ export async function actAndDie(place: Place, step: CrashStep, bench: Bench, say
     succeeded.id,
   );
   await sayUndoStarted([proposed, ordered, started, succeeded, undoOrdered], id, say);
-  if (step.at === "undo begun") return unfinished;
+  if (step.at === "undo begun") return id;
   await run("undo", step.at === "undo cut" ? step.changes : undefined);
-  return unfinished;
+  return id;
 }
 
 /** Longer than any batch takes. */
@@ -190,15 +200,15 @@ async function sayUndoStarted(events: readonly OmegaEvent[], actionId: string, s
 }
 
 /** Counts the changes of an action on a place that is used for nothing else. */
-export async function changesOf(place: Place, bench: Bench): Promise<Changes> {
+export async function changesOf(place: Offered, bench: Bench): Promise<Changes> {
   const { planned } = await offered(place, "inc-counted", bench);
   const counted = { bench, incidentId: "inc-counted" };
   const execute = await perform(planned.action, "execute", planned.plan, counted);
   return { execute, undo: await perform(planned.action, "undo", planned.plan, counted) };
 }
 
-async function offered(
-  place: Place,
+export async function offered(
+  place: Offered,
   incidentId: string,
   bench: Bench,
 ): Promise<{ planned: PlannedRepair; option: RepairOption }> {
@@ -225,7 +235,7 @@ async function perform(
   return mortal.changes;
 }
 
-function contextOf(clients: Clients, incidentId: string): ActionContext<Clients> {
+export function contextOf(clients: Clients, incidentId: string): ActionContext<Clients> {
   return {
     clients,
     clock: systemClock,
@@ -235,7 +245,7 @@ function contextOf(clients: Clients, incidentId: string): ActionContext<Clients>
   };
 }
 
-function value<T>(outcome: Outcome<T>, where: string): T {
+export function value<T>(outcome: Outcome<T>, where: string): T {
   if (outcome.ok) return outcome.value;
   const { kind, code, message } = outcome.failure;
   throw new Error(`${where}: ${kind} ${code}: ${message}`);

@@ -21,6 +21,8 @@ export interface Place {
   readonly kind: string;
   readonly actionType: string;
   readonly params: JsonObject;
+  /** Where calls for it arrive: the path of an API's object, or the file in which a host's command notes when it ran. */
+  readonly address: string | undefined;
   world(): Promise<World>;
   /** What a stranger can do to it; what is not there can't be done, for the field has no third value. */
   readonly strangers: Readonly<Partial<Record<Exclude<Foreign, "nothing">, () => Promise<void>>>>;
@@ -36,6 +38,8 @@ export interface Kind {
   readonly actionType: string;
   readonly system: "kubernetes" | "ssh" | "webhook";
   readonly foreigners: readonly Foreign[];
+  /** Its parameters hold for one change: they name a revision, whose number moves with each rollout. */
+  readonly once: boolean;
   arrange(): Promise<Place>;
 }
 
@@ -55,6 +59,7 @@ export function kubernetesKinds(cluster: Cluster): Kind[] {
         actionType: example.type,
         system: "kubernetes",
         foreigners: foreigners.filter((foreign) => foreign !== "same field" || example.twoValued !== true),
+        once: example.type === "k8s.rollout-undo",
         arrange: () => kubernetesPlace(kind, example, cluster),
       };
     });
@@ -72,6 +77,7 @@ async function kubernetesPlace(kind: string, example: ActionCase, cluster: Clust
     kind,
     actionType: example.type,
     params,
+    address: path,
     async world() {
       const own = await worldOf(cluster, example, name);
       // Where controllers annotate as they see fit, the note is looked at by itself.
@@ -110,6 +116,7 @@ export class RemoteTargets {
       actionType,
       system: "ssh",
       foreigners: foreigners.filter((foreign) => settable || foreign !== "same field"),
+      once: false,
       arrange: () => Promise.resolve(this.#onHost(kind, actionType, make(), settable)),
     });
     const flag = (kind: string, etags: boolean): Kind => ({
@@ -117,6 +124,7 @@ export class RemoteTargets {
       actionType: "webhook.feature-flag",
       system: "webhook",
       foreigners,
+      once: false,
       arrange: () => this.#flag(kind, etags),
     });
     return [
@@ -146,6 +154,11 @@ export class RemoteTargets {
     return { ssh: this.#world.config(this.#templates), webhooks: { targets: Object.fromEntries(targets) } };
   }
 
+  /** When which path of the stores was called to change something. */
+  changes(): { path: string; at: number }[] {
+    return this.#stores.flatMap(({ server }) => server.received.filter(({ method }) => method !== "GET"));
+  }
+
   /** Two stores serve all flags: one with ETags, one without. */
   async open(): Promise<void> {
     for (const etags of [true, false]) {
@@ -172,6 +185,7 @@ export class RemoteTargets {
       kind,
       actionType,
       params: place.params,
+      address: place.ranAt,
       world: async () => ({ own: await place.world(), beside: place.beside() }),
       strangers: {
         ...(settable ? { "same field": () => place.foreignChange() } : {}),
@@ -201,6 +215,7 @@ export class RemoteTargets {
       kind,
       actionType: "webhook.feature-flag",
       params: { target: targetOf(index), flag: name, value: false },
+      address: `/api/flags/${name}`,
       world: () => Promise.resolve({ own: store.get(name)?.enabled, beside: store.get(name)?.note }),
       strangers: {
         "same field": set({ enabled: "for-some" }),
