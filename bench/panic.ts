@@ -67,6 +67,7 @@ export async function run(report: Report): Promise<BenchResult | BenchSkipped> {
     const acted = (Date.now() - began) / 1000;
     report(`${targets.length * turns} actions on ${targets.length} targets in ${acted.toFixed(1)} s; now the button`);
     const panic = await pressed(stage);
+    for (const [system, ms] of panic.bySystem) report(`all of ${system} looked at or taken back after ${ms} ms`);
     const rssMb = stage.residentMb();
     await stage.end("SIGTERM");
     const untouched = targets.filter((_, index) => !sameField.includes(index));
@@ -115,13 +116,19 @@ async function act(stage: SurgeonStage, targets: readonly Target[], bench: Bench
 
 async function pressed(
   stage: SurgeonStage,
-): Promise<{ frozenMs: number; undoneMs: number; undone: number; conflicted: number }> {
+): Promise<{ frozenMs: number; undoneMs: number; undone: number; conflicted: number; bySystem: Map<string, number> }> {
   const panicId = await stage.say("operator", "control.panic-pressed", { by: "somebody", windowMs: 300_000 });
   const frozen = await stage.heard("control.frozen", ({ data }) => data.panicId === panicId);
   const report = await stage.heard("control.panic-reported", ({ data }) => data.panicId === panicId && data.final);
   const at = (id: string): number => stage.storedAt.get(id) ?? Number.NaN;
   const { undone, conflicted } = report.data;
-  return { frozenMs: at(frozen.id) - at(panicId), undoneMs: at(report.id) - at(panicId), undone, conflicted };
+  const bySystem = new Map<string, number>();
+  for (const { type, id, data } of stage.events) {
+    if (type !== "undo.done" && type !== "undo.conflicted") continue;
+    const system = stage.deeds.byId.get(data.actionId)?.target.system ?? "";
+    bySystem.set(system, Math.max(bySystem.get(system) ?? 0, at(id) - at(panicId)));
+  }
+  return { frozenMs: at(frozen.id) - at(panicId), undoneMs: at(report.id) - at(panicId), undone, conflicted, bySystem };
 }
 
 /** From an event that is stored to one that somebody said as soon as it heard the first: what a freeze can't be faster than. */

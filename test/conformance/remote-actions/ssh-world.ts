@@ -87,6 +87,7 @@ export class SshWorld {
     const arrange = (): void => writeFileSync(file, "it's slow\n");
     arrange();
     const ranAt = join(folder, "ran-at");
+    const name = `set-mode-${made}`;
     const set = [
       "sh",
       "-c",
@@ -96,7 +97,7 @@ export class SshWorld {
     const templates = {
       roots: { work: this.#sshd.folder },
       commands: {
-        "set-mode": {
+        [name]: {
           says: "sets the mode",
           hosts: ["here"],
           params: { mode: { type: "text", pattern: "[ -~]+" }, file: { type: "path", root: "work" } },
@@ -110,7 +111,7 @@ export class SshWorld {
     };
     const values = { mode: `$(touch ${folder}/x); "fast" 'er' -`, file: file.slice(this.#sshd.folder.length + 1) };
     return {
-      params: { host: "here", template: "set-mode", values },
+      params: { host: "here", template: name, values },
       templates,
       ranAt,
       clients: this.#clientsFor(templates),
