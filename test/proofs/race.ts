@@ -30,7 +30,7 @@ export const about =
 const presses = 500;
 const actionsEach = 3;
 /** Longer than most of what is ordered takes, so that presses fall before, into and after it. */
-const pressWithinMs = 200;
+const pressWithinMs = 120;
 /** Whatever was done since the press before. */
 const windowMs = 30_000;
 

@@ -13,7 +13,7 @@ import { surgeonConfigSchema, type SurgeonConfig } from "./config.ts";
 import { gated } from "./gate.ts";
 import { Keeper } from "./keeper.ts";
 import type { Clients } from "./ports.ts";
-import { undoResult } from "./taking-back.ts";
+import { fenceOff, undoResult } from "./taking-back.ts";
 
 // `omega panic --direct` and `omega undo --direct`: takes back, in a person's name and by this process alone, whatever the stream wants
 // taken back. It needs the bus and the targets, and no other process of Omega. It has no way to execute anything.
@@ -98,7 +98,9 @@ class Hands {
       fieldManager: `omega-${started.incidentid ?? "direct"}`.slice(0, 128),
       interrupted: keeper.deeds.byId.get(actionId)?.ended?.how !== "succeeded",
     };
-    return await action.undo(context, plan.data);
+    const { target } = started.data;
+    const fenced = await fenceOff({ actionId, target, plan: plan.data, interrupted: context.interrupted }, context);
+    return fenced.ok ? await action.undo(context, plan.data) : fenced;
   }
 }
 

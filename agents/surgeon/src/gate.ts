@@ -1,6 +1,7 @@
 import type { Deeds } from "@omega/shared/panic/deeds.ts";
 import { fail, ok, type Outcome } from "@omega/shared/outcome.ts";
 import type { Clients } from "./ports.ts";
+import type { RemoteCommand } from "./ssh/remote-shell.ts";
 
 /** Whose call it is. */
 export interface Caller {
@@ -59,6 +60,11 @@ function isWanted(deeds: Deeds, { actionId, step }: Caller): Outcome<void> {
   return ok();
 }
 
+/** A host refuses what comes of an execution after its action was taken back. */
+function owned(command: RemoteCommand, { actionId, step }: Caller): RemoteCommand {
+  return step === "execute" ? { ...command, owner: actionId } : command;
+}
+
 /** The clients as one action may use them: it looks freely, and changes the world through the gate. */
 export function gated({ kubernetes, ssh, webhooks }: Clients, gate: Gate, caller: Caller): Clients {
   return {
@@ -80,7 +86,8 @@ export function gated({ kubernetes, ssh, webhooks }: Clients, gate: Gate, caller
         run: (command, signal) =>
           command.effect === "look"
             ? ssh.shell.run(command, signal)
-            : gate.pass(caller, () => ssh.shell.run(command, signal)),
+            : gate.pass(caller, () => ssh.shell.run(owned(command, caller), signal)),
+        fence: (host, owner, signal) => ssh.shell.fence(host, owner, signal),
       },
     },
     webhooks: {

@@ -19,7 +19,7 @@ import { considerWorkload, inOrder, type Considered, type Refusal, type Repair }
 import { RunningWork } from "./running-work.ts";
 import type { SettingsHistory } from "./settings-history.ts";
 import type { KnownAction, State } from "./state.ts";
-import { titleOf, undoResult } from "./taking-back.ts";
+import { fenceOff, titleOf, undoResult } from "./taking-back.ts";
 
 const attemptsMax = 5;
 const retryDelayMs = 500;
@@ -153,10 +153,14 @@ export class Handler {
         const deeds = await this.#patiently(deadline, () => keeper.newest(deadline));
         if (!deeds.ok) return deeds;
         const interrupted = deeds.value.byId.get(actionId)?.ended?.how !== "succeeded";
-        return await this.#patiently(deadline, () => {
+        return await this.#patiently(deadline, async () => {
           const judge = judgeFor(actionId, canary, { clock, effect, signal: deadline });
           const context = { ...shared, clients, interrupted };
-          return action[step](judge === undefined ? context : { ...context, judgeCanary: judge }, plan.data);
+          if (step === "undo") {
+            const fenced = await fenceOff({ actionId, target: known.target, plan: plan.data, interrupted }, context);
+            if (!fenced.ok) return fenced;
+          }
+          return await action[step](judge === undefined ? context : { ...context, judgeCanary: judge }, plan.data);
         });
       }),
     );

@@ -207,6 +207,7 @@ export class SshWorld {
     this.#clients.set(config, real);
     const shell: RemoteShell = {
       run: (command, signal) => watch.call(command.effect === "change", () => real.run(command, signal)),
+      fence: (host, owner, signal) => real.fence(host, owner, signal),
     };
     return {
       kubernetes: noKubernetes,

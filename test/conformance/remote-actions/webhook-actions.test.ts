@@ -7,6 +7,7 @@ import { loadActions, type AnyAction } from "../../../agents/surgeon/src/actions
 import type { Clients } from "../../../agents/surgeon/src/ports.ts";
 import { sshConfigSchema } from "../../../agents/surgeon/src/ssh/ssh-config.ts";
 import { webhookConfigSchema } from "../../../agents/surgeon/src/webhook/webhook-config.ts";
+import { noShell } from "../actions/elsewhere.ts";
 import { keepsItsPromises, kindOf, value, Watch, type Arranged } from "./kit.ts";
 import { noKubernetes } from "./ssh-world.ts";
 import { flags, gitHub, jenkins, receiver, type SmallServer } from "./webhook-servers.ts";
@@ -37,7 +38,7 @@ function clientsOf(server: SmallServer, target: object): (watch: Watch) => Clien
   const real = new WebhookClient(config, { TOKEN: token, SIGNING: signingSecret });
   return (watch) => ({
     kubernetes: noKubernetes,
-    ssh: { config: sshConfigSchema.parse({}), shell: { run: () => Promise.reject(new Error("no SSH here")) } },
+    ssh: { config: sshConfigSchema.parse({}), shell: noShell },
     webhooks: {
       config,
       http: { send: (call, signal) => watch.call(call.effect === "change", () => real.send(call, signal)) },

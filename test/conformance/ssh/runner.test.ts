@@ -66,6 +66,17 @@ const runWords = (...argv: string[]): string[] => ["run", nonce, "30", "0", "", 
 describe("runner.sh", { concurrency: 2 }, () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
+  it("refuses what its owner was fenced for, and no other, by the forced command too", async () => {
+    const owned = (last: string): string => `${"fedcba9876543210"}${last.repeat(16)}`;
+    const echo = (by: string): string[] => ["run", by, "30", "0", "", "echo", "undo", "--", "state"];
+    assert.equal((await asked(echo(owned("0")))).code, 0);
+    assert.equal((await asked(["fence", owned("1")])).code, 0);
+    const late = await asked(echo(owned("2")));
+    assert.deepEqual([late.code, late.stderr], [124, `omega-run ${owned("2")} fenced\n`]);
+    assert.equal((await asked(echo(nonce))).code, 0);
+    rmSync(`/tmp/omega-run-${process.getuid?.()}/fenced-fedcba9876543210`);
+  });
+
   it("kills what outlives its deadline, with nobody connected", async () => {
     const script = `trap "" TERM; echo $$ >${join(folder, "late")}; while :; do sleep 600; done`;
     const { code } = await run(["run", nonce, "1", "0", "", "sh", "-c", script]);

@@ -229,6 +229,33 @@ else {
     });
   });
 
+  describe("an action that is taken back while its Surgeon may wake up late", () => {
+    it("is ended on the host, and nothing of it begins there any more; others go on", async () => {
+      const own = await RealSshd.start();
+      try {
+        const config = sshConfigSchema.parse({ knownHosts: own.knownHosts, hosts: { here: own.host() } });
+        const [late, rescuer] = [new SshClient(config, log), new SshClient(config, log)];
+        const [owner, other] = [`act-${randomBytes(8).toString("hex")}`, `act-${randomBytes(8).toString("hex")}`];
+        const [pidFile, marked] = [join(own.folder, "running"), join(own.folder, "marked")];
+        const hangs = ["sh", "-c", `trap "" TERM; echo $$ > ${pidFile}; while :; do sleep 600; done`];
+        const running = late.run({ host: "here", argv: hangs, effect: "change", owner }, forever);
+        await until("the command runs", () => existsSync(pidFile) && readFileSync(pidFile, "utf8") !== "");
+        assert.deepEqual(await rescuer.fence("here", owner, forever), { ok: true, value: undefined });
+        assert.equal(isAlive(Number(readFileSync(pidFile, "utf8"))), false, "it is ended before undo looks");
+        assert.equal(value(await running).exitCode, 137);
+        const mark = { host: "here", argv: ["touch", marked], effect: "change" } as const;
+        assert.deepEqual(failureOf(await late.run({ ...mark, owner }, forever)), ["unknown", "taken_back"]);
+        assert.equal(existsSync(marked), false);
+        // Undo's own commands have no owner.
+        assert.equal(value(await rescuer.run(mark, forever)).exitCode, 0);
+        assert.equal(value(await late.run({ ...mark, owner: other }, forever)).exitCode, 0);
+        for (const client of [late, rescuer]) client.close();
+      } finally {
+        await own.stop();
+      }
+    });
+  });
+
   describe("a connection lost in mid-command", () => {
     it("leaves the outcome unknown, and the host keeps the deadline itself", async () => {
       const own = await RealSshd.start();

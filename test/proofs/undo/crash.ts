@@ -12,6 +12,7 @@ import type { AnyAction, Registry } from "../../../agents/surgeon/src/actions/re
 import { about, resultOf } from "../../../agents/surgeon/src/decide.ts";
 import { planRepair, proveRepair, type Bounds, type PlannedRepair } from "../../../agents/surgeon/src/offer.ts";
 import type { Clients } from "../../../agents/surgeon/src/ports.ts";
+import type { RemoteShell } from "../../../agents/surgeon/src/ssh/remote-shell.ts";
 import { titleOf } from "../../../agents/surgeon/src/taking-back.ts";
 import type { Place } from "./places.ts";
 
@@ -70,7 +71,10 @@ export function through(
     },
     ssh: {
       config: ssh.config,
-      shell: { run: (command, signal) => call(command.effect === "change", () => ssh.shell.run(command, signal)) },
+      shell: {
+        run: (command, signal) => call(command.effect === "change", () => ssh.shell.run(command, signal)),
+        fence: (host, owner, signal) => call(false, () => ssh.shell.fence(host, owner, signal)),
+      },
     },
     webhooks: {
       config: webhooks.config,
@@ -132,7 +136,8 @@ let begun = 0;
 
 export async function offerAndOrder(place: Offered, bench: Bench, say: Say): Promise<OrderedAction> {
   begun += 1;
-  const id = `act-${begun}`;
+  // A host remembers by its id what was taken back.
+  const id = `act-${systemIds.random()}`;
   const incidentId = `inc-${process.pid}-${begun}`;
   const { planned, option } = await offered(place, incidentId, bench);
   const { optionId, actionType, target, plan, planHash } = option;
@@ -154,7 +159,7 @@ export async function actAndDie(place: Offered, step: CrashStep, bench: Bench, s
   const { action, plan, target } = planned;
   const started = await say("surgeon", about(ordered, { type: "action.started", data: order }), ordered.id);
   const run = (which: "execute" | "undo", changes?: number): Promise<number> =>
-    perform(action, which, plan, { bench, incidentId, ...(changes === undefined ? {} : { changes }) });
+    perform(action, which, plan, { bench, incidentId, owner: id, ...(changes === undefined ? {} : { changes }) });
   if (step.at === "started") return id;
   if (step.at === "outcome unknown" || step.at === "execute cut") {
     await run("execute", step.at === "execute cut" ? step.changes : 1);
@@ -227,12 +232,20 @@ async function perform(
   action: AnyAction,
   which: "execute" | "undo",
   plan: unknown,
-  { bench, incidentId, changes }: { bench: Bench; incidentId: string; changes?: number },
+  { bench, incidentId, owner, changes }: { bench: Bench; incidentId: string; owner?: string; changes?: number },
 ): Promise<number> {
-  const mortal = new MortalClients(bench.clients, changes);
+  const mortal = new MortalClients(which === "execute" ? ownedBy(owner, bench.clients) : bench.clients, changes);
   const done = await Promise.race([action[which](contextOf(mortal.clients, incidentId), plan), mortal.died]);
   if (done !== undefined) value(done, `${action.type}: ${which}`);
   return mortal.changes;
+}
+
+/** As Surgeon's gate marks the commands of an execution. */
+function ownedBy(owner: string | undefined, clients: Clients): Clients {
+  if (owner === undefined) return clients;
+  const { config, shell } = clients.ssh;
+  const run: RemoteShell["run"] = (command, signal) => shell.run({ ...command, owner }, signal);
+  return { ...clients, ssh: { config, shell: { run, fence: (...given) => shell.fence(...given) } } };
 }
 
 export function contextOf(clients: Clients, incidentId: string): ActionContext<Clients> {

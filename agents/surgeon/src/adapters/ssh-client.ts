@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import type { Log } from "@omega/shared/log.ts";
 import { fail, ok, reasonOf, type Outcome } from "@omega/shared/outcome.ts";
@@ -49,7 +49,7 @@ export class SshClient implements RemoteShell {
     const host = Object.hasOwn(this.#config.hosts, command.host) ? this.#config.hosts[command.host] : undefined;
     if (host === undefined)
       return fail("terminal", "host_not_configured", `No SSH host '${command.host}' is configured.`);
-    const nonce = randomBytes(16).toString("hex");
+    const nonce = nonceOf(command.owner);
     const limitMs = command.deadlineMs ?? host.runMs;
     const { guard } = command;
     const words = ["run", nonce, String(Math.ceil((limitMs + watchSlackMs) / 1000)), String(guard?.argv.length ?? 0)];
@@ -64,6 +64,26 @@ export class SshClient implements RemoteShell {
     if (ended.how === "exited") this.#keep(command.host, connected.value);
     else connected.value.destroy();
     return judged(request, ended, deadline.aborted ? `after ${limitMs} ms` : undefined, killed);
+  }
+
+  async fence(name: string, owner: string, signal: AbortSignal): Promise<Outcome<void>> {
+    const host = Object.hasOwn(this.#config.hosts, name) ? this.#config.hosts[name] : undefined;
+    if (host === undefined) return fail("terminal", "host_not_configured", `No SSH host '${name}' is configured.`);
+    const nonce = nonceOf(owner);
+    const line = lineFor(host, ["fence", nonce]);
+    if (!line.ok) return line;
+    const request = { name, host, nonce, effect: "look" } as const;
+    const connected = await this.#connect(request, signal);
+    if (!connected.ok) return connected;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(killMs)]);
+    const ended = await converse(connected.value, line.value, limit);
+    if (ended.how === "exited") this.#keep(name, connected.value);
+    else connected.value.destroy();
+    const result = judged(request, ended, `within ${killMs} ms`, false);
+    if (!result.ok) return result;
+    const { exitCode, stderr } = result.value;
+    if (exitCode === 0) return ok();
+    return fail("retryable", "not_fenced", `${name} could not be told to refuse it: ${stderr.text.slice(0, 500)}`);
   }
 
   close(): void {
@@ -130,6 +150,12 @@ export class SshClient implements RemoteShell {
   }
 }
 
+/** The first half names the owner, so that the host knows it without being told anything of it. */
+function nonceOf(owner: string | undefined): string {
+  if (owner === undefined) return randomBytes(16).toString("hex");
+  return createHash("sha256").update(owner).digest("hex").slice(0, 16) + randomBytes(8).toString("hex");
+}
+
 /** The host's login shell reads the line; with a forced command the same words go to the runner installed there. */
 function lineFor(host: SshHost, words: readonly string[]): Outcome<string> {
   const line = shellLine(words);
@@ -186,6 +212,8 @@ function notRunBecause(name: string, said: string): Outcome<never> {
       return fail("conflict", "changed", `The state on ${name} is no longer as it was looked at.`);
     case "guard_failed":
       return fail("terminal", "guard_failed", `The command that looks at the state failed on ${name}.`);
+    case "fenced":
+      return fail("unknown", "taken_back", `${name} begins nothing more of an action that was taken back.`);
     case "not_allowed":
       return fail("terminal", "not_allowed", `The forced command of ${name} does not allow this command.`);
     default:

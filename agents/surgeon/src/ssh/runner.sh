@@ -3,8 +3,10 @@
 #
 #   runner.sh run NONCE SECONDS GUARD-WORDS EXPECTED [GUARD...] COMMAND...
 #   runner.sh kill NONCE
+#   runner.sh fence NONCE           ends the commands of NONCE's owner, and from then on begins none
 #   runner.sh --allow FILE          as the forced command of a key: takes the words from SSH_ORIGINAL_COMMAND
 #
+# The first half of a nonce names whose command it is: an action's execution, whose later steps are refused once it is taken back.
 # With a guard, the command runs only if the guard prints just the expected line. FILE has one allowed command a line: words between
 # tabs, each an extended regular expression that must match the whole word; a last word '...' lets the one before it repeat.
 # Exit status: the command's own; 124 with a line "omega-run NONCE <code>" on standard error when it was not run.
@@ -94,15 +96,18 @@ umask 077
 mkdir "$folder" 2>/dev/null
 [ -d "$folder" ] && [ ! -L "$folder" ] && [ -O "$folder" ] || refuse folder_not_ours
 record=$folder/$nonce
+owner=${nonce%????????????????}
+fence=$folder/fenced-$owner
 
-case $verb in
-kill)
+# Ends the process group that a record names; one that is about to be named is waited for.
+end_group() {
+  record=$1
   tries=0
   while [ ! -s "$record" ] && [ "$tries" -lt 10 ]; do
     sleep 0.1
     tries=$((tries + 1))
   done
-  [ -s "$record" ] || exit 0
+  [ -s "$record" ] || return 0
   group=$(cat "$record")
   for signal in TERM KILL; do
     kill -s "$signal" -- "-$group" 2>/dev/null || kill -s "$signal" "$group" 2>/dev/null
@@ -113,6 +118,19 @@ kill)
     done
   done
   rm -f "$record"
+}
+
+case $verb in
+kill)
+  end_group "$record"
+  exit 0
+  ;;
+fence)
+  find "$folder" -name 'fenced-*' -mtime +30 -exec rm -f {} +
+  : >"$fence"
+  for running in "$folder/$owner"*; do
+    [ ! -e "$running" ] || end_group "${running%.new}"
+  done
   exit 0
   ;;
 run) ;;
@@ -152,6 +170,12 @@ if [ "$words" -gt 0 ]; then
   shift "$words"
 fi
 exec "$@"'
+# In this order: whoever fences now either is seen here, or sees this.
+: >"$record.new"
+if [ -e "$fence" ]; then
+  rm -f "$record.new"
+  refuse fenced
+fi
 setsid sh -c "$guarded" omega-run "$nonce" "$@" </dev/null &
 group=$!
 printf '%s\n' "$group" >"$record.new" && mv "$record.new" "$record"
