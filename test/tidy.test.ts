@@ -91,6 +91,19 @@ const PLANTED: Record<string, { bad: SourceFile[]; fine: SourceFile[] }> = {
     bad: [{ path: "bus-schemas/package.json", text: '{"dependencies": {"zod": "4", "pino": "10"}}' }],
     fine: [{ path: "bus-schemas/package.json", text: '{"dependencies": {"zod": "4"}}' }],
   },
+  "log-stands-alone": {
+    bad: [
+      { path: "shared/tlog/src/a.ts", text: 'import { z } from "zod";' },
+      { path: "shared/tlog/src/a.ts", text: 'import { ok } from "../../src/outcome.ts";' },
+    ],
+    fine: [
+      {
+        path: "shared/tlog/src/a.ts",
+        text: 'import { join } from "node:path";\nimport { verifyLog } from "./verify.ts";',
+      },
+      { path: "shared/src/a.ts", text: 'import { z } from "zod";' },
+    ],
+  },
   "one-title": {
     bad: [
       { path: "docs/a.md", text: "# One\n\n# Two\n" },

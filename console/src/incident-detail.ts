@@ -51,7 +51,7 @@ export function incidentDetail(parts: {
     earlierRounds: rounds.length - proposed.length,
     ...(pending === undefined ? {} : { pending }),
     ...(recalled === undefined ? {} : { recalled: { says: recalled.data.says, matches: recalled.data.matches } }),
-    metrics: metricsOf([...others.map(({ event }) => event), ...events]),
+    metrics: metricsOf([...others.map(({ event }) => event), ...events], diagnosis?.data.candidates[0]?.service),
     marks: marksOf(card, records),
     reasoning: reasoningOf(card.id, loggedIn(records, others)),
     ...(postmortem === undefined ? {} : { postmortem }),

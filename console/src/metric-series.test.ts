@@ -102,3 +102,14 @@ test("without a record it shows the signal's measures and what verification coun
     ],
   );
 });
+
+test("begins with the service that is blamed, whichever was seen first", () => {
+  const other = event("signal.detected", {
+    service: "storefront",
+    operation: "GET /",
+    measures: [{ name: "error-ratio", value: 0.1, unit: "1" }],
+  });
+  const names = (blamed?: string): string[] => metricsOf([other, signal], blamed).map(({ name }) => name);
+  assert.deepEqual(names(), ["storefront GET /: error-ratio", "payments POST /charges: error-ratio"]);
+  assert.deepEqual(names("payments"), names().toReversed());
+});

@@ -14,9 +14,10 @@ interface Draft {
 
 /**
  * Each measure as a line over time. Where Scout kept how an operation's requests went, that is shown, from before the onset on, with the
- * baselines that its signals named; where it did not, the signals' own measures and what verification counted.
+ * baselines that its signals named; where it did not, the signals' own measures and what verification counted. Those of the service that is
+ * blamed come first, for a page shows the first few: which service was the first to be seen is a matter of chance.
  */
-export function metricsOf(events: readonly OmegaEvent[]): MetricSeries[] {
+export function metricsOf(events: readonly OmegaEvent[], blamed?: string): MetricSeries[] {
   const drafts = new Map<string, Draft>();
   const draftOf = (name: string, unit: string): Draft => {
     const known = drafts.get(name) ?? { unit, points: new Map() };
@@ -31,10 +32,12 @@ export function metricsOf(events: readonly OmegaEvent[]): MetricSeries[] {
   }
   for (const event of events) if (event.type === "signal.detected") takeSignal(event, recorded, draftOf);
   takeVerifications(events, recorded, draftOf);
-  return [...drafts].flatMap(([name, { points, ...rest }]) => {
+  const series = [...drafts].flatMap(([name, { points, ...rest }]) => {
     const shown = [...points.values()].toSorted((one, other) => one.at - other.at).slice(-pointsMax);
     return shown.length === 0 ? [] : [{ name, ...rest, points: shown }];
   });
+  const isBlamed = ({ name }: MetricSeries): boolean => blamed !== undefined && name.startsWith(`${blamed} `);
+  return [...series.filter(isBlamed), ...series.filter((one) => !isBlamed(one))];
 }
 
 type DraftOf = (name: string, unit: string) => Draft;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OmegaEvent } from "@omega/bus-schemas/catalogue.ts";
@@ -50,6 +50,16 @@ export class Archive {
     return scribe;
   }
 
+  /** One that orders at once what its policy lets run. */
+  coordinator(rules: object = {}, url = this.installed.server.url): AgentProcess {
+    const file = this.path("coordinator.yaml");
+    const swift = { stormMs: 0, settleMs: 0, namespaces: { allow: ["shop"] }, ...rules };
+    writeFileSync(file, JSON.stringify({ bus: { servers: [url] }, keys: this.path("keys"), rules: swift }));
+    const coordinator = startAgent("coordinator", {}, ["--config", file]);
+    this.scribes.push(coordinator);
+    return coordinator;
+  }
+
   logged(): number {
     const keys = trustedLogKeys(this.path("keys"));
     const note = (() => {
@@ -90,8 +100,13 @@ export class Archive {
     return read;
   }
 
-  async close(): Promise<void> {
+  /** Ends every process that keeps it or reads it. */
+  async killAll(): Promise<void> {
     for (const scribe of this.scribes) await scribe.kill();
+  }
+
+  async close(): Promise<void> {
+    await this.killAll();
     await this.installed.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -10,7 +10,8 @@ import { startNatsServer } from "@omega/shared/nats-server.ts";
 import type { Outcome } from "@omega/shared/outcome.ts";
 import { formatVerifierKey } from "@omega/tlog/note-key.ts";
 import { openWitnessed, parsePolicy } from "@omega/tlog/policy.ts";
-import { Stage, startAgent, until, type AgentProcess } from "../agent-processes.ts";
+import { smallDisk } from "@omega/tlog/test-small-disk.ts";
+import { Stage, until, type AgentProcess } from "../agent-processes.ts";
 import { installedBus, type InstalledBus } from "../nats-servers.ts";
 import { Archive, assertFollows, refusalOf } from "./audit-archive.ts";
 
@@ -129,11 +130,7 @@ describe("Scribe's audit log", () => {
       assert.ok(alarm.data.stopsActions);
       await archive.untilLogged(before + 1);
 
-      const rules = { stormMs: 0, settleMs: 0, namespaces: { allow: ["shop"] } };
-      const config = { bus: { servers: [server.url] }, keys: archive.path("keys"), rules };
-      writeFileSync(archive.path("coordinator.yaml"), JSON.stringify(config));
-      const coordinator = startAgent("coordinator", {}, ["--config", archive.path("coordinator.yaml")]);
-      archive.scribes.push(coordinator);
+      const coordinator = archive.coordinator({}, server.url);
       assert.equal(await refusalOf(stage, "one"), "audit_alarm", coordinator.log());
       for (const each of await stage.of("audit.alarmed")) {
         const data = { alarmId: each.id, by: "ada", reason: "restored from yesterday" };
@@ -158,30 +155,50 @@ describe("Scribe's audit log", () => {
     assert.equal(alarm.data.code, "log_unwritable");
     rmSync(archive.path("audit/tile"));
     renameSync(archive.path("audit/away"), archive.path("audit/tile"));
-    await until(
-      "a checkpoint follows the alarm",
-      async () => (await stage.of("audit.checkpointed")).some(({ time }) => time > alarm.time),
-      () => scribe.log(),
-    );
+    await checkpointAfter(archive, alarm.time, scribe);
     await archive.untilLogged(await archive.bus.lastSeq());
     await scribe.stop();
     await assertFollows(archive);
     assert.equal((await stage.of("audit.alarmed")).length, 1);
   });
 
+  it("on a disk that is full refuses new actions, keeps all it has, and goes on by itself once there is room", async (context) => {
+    const archive = await archiveOf();
+    const { stage } = archive;
+    const disk = smallDisk(archive.path("audit"), "512k");
+    if ("skip" in disk) return context.skip(disk.skip);
+    try {
+      const scribe = archive.scribe();
+      await stage.first("audit.checkpointed", () => scribe.log());
+      await archive.untilLogged(await archive.bus.lastSeq());
+      const before = await archive.read();
+      writeFileSync(archive.path("audit/ballast"), new Uint8Array(460 * 1024));
+      const alarmed = async (): Promise<boolean> => (await stage.of("audit.alarmed")).length > 0;
+      for (let said = 0; !(await alarmed()); said += 1) {
+        assert.ok(said < 2000, `it never fills up\n${scribe.log()}`);
+        await stage.say("scout", "signal.cleared", { causeId: `filling ${said}` });
+      }
+      const alarm = await stage.first("audit.alarmed", () => scribe.log());
+      assert.deepEqual([alarm.data.code, alarm.data.stopsActions], ["log_unwritable", true]);
+      const coordinator = archive.coordinator();
+      assert.equal(await refusalOf(stage, "full"), "audit_alarm", coordinator.log());
+      const kept = await archive.read();
+      assert.deepEqual(kept.slice(0, before.length), before);
+      rmSync(archive.path("audit/ballast"));
+      await checkpointAfter(archive, alarm.time, scribe);
+      assert.equal(await refusalOf(stage, "room"), undefined, coordinator.log());
+      assert.equal(await scribe.stop(), 0);
+      await assertFollows(archive);
+    } finally {
+      await archive.killAll();
+      disk.unmount();
+    }
+  });
+
   it("holds an order back, in strict mode, until the plan is inside a checkpoint; without Scribe a person is asked", async () => {
     const archive = await archiveOf();
     const { stage } = archive;
-    const rules = {
-      stormMs: 0,
-      settleMs: 0,
-      namespaces: { allow: ["shop"] },
-      audit: { strict: true },
-      waits: { recordMs: 3000 },
-    };
-    const config = { bus: { servers: [archive.installed.server.url] }, keys: archive.path("keys"), rules };
-    writeFileSync(archive.path("coordinator.yaml"), JSON.stringify(config));
-    archive.scribes.push(startAgent("coordinator", {}, ["--config", archive.path("coordinator.yaml")]));
+    archive.coordinator({ audit: { strict: true }, waits: { recordMs: 3000 } });
     assert.equal(await refusalOf(stage, "without"), "intent_not_recorded");
     const scribe = archive.scribe();
     await archive.untilLogged(await archive.bus.lastSeq());
@@ -255,6 +272,15 @@ describe("Scribe's audit log", () => {
     }
   });
 });
+
+/** An alarm about writing ends by the checkpoint that follows it. */
+async function checkpointAfter({ stage }: Archive, time: string, scribe: AgentProcess): Promise<void> {
+  await until(
+    "a checkpoint follows the alarm",
+    async () => (await stage.of("audit.checkpointed")).some((said) => said.time > time),
+    () => scribe.log(),
+  );
+}
 
 async function sayOrNot(stage: Stage, causeId: string): Promise<boolean> {
   return await stage.say("scout", "signal.cleared", { causeId }).then(

@@ -175,6 +175,15 @@ const schemaDependencies = perFile({
   },
 });
 
+const logAlone = perFile({
+  name: "log-stands-alone",
+  why: "the audit log is checked by strangers, who have its folder and Node and nothing else of ours",
+  applies: (file) => file.path.startsWith("shared/tlog/src/") && isCode(file) && !isTest(file),
+  *find(file) {
+    for (const { from, start } of syntaxOf(file).imports) if (!/^(node:|\.\/)/.test(from)) yield [start, from];
+  },
+});
+
 const titles = perFile({
   name: "one-title",
   why: "a page has one title",
@@ -239,6 +248,7 @@ export const rules: readonly Rule[] = [
   ambientTime,
   packageWalls,
   schemaDependencies,
+  logAlone,
   titles,
   rooms,
   registries,

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -15,6 +14,7 @@ import type { Log } from "./log.ts";
 import { signatureLine } from "./note.ts";
 import { openLog, openLogFolder } from "./open-log.ts";
 import { newSigner } from "./test-keys.ts";
+import { smallDisk } from "./test-small-disk.ts";
 import { verifyLog } from "./verify.ts";
 
 let folder = "";
@@ -263,22 +263,8 @@ test("files of a disk and of the crashing disk behave alike", async () => {
   }
 });
 
-/** Mounting needs root; without, `skip` says so. */
-function smallDisk(): { readonly path: string } | { readonly skip: string } {
-  if (process.platform !== "linux" || process.getuid?.() !== 0)
-    return { skip: "mounting a small tmpfs needs root on Linux" };
-  const path = join(folder, "small");
-  mkdirSync(path);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", path], { stdio: "pipe" });
-    return { path };
-  } catch (error) {
-    return { skip: `a tmpfs cannot be mounted here: ${String(error)}` };
-  }
-}
-
 test("a full disk refuses, leaves the log whole, and takes entries again once there is room", async (context) => {
-  const disk = smallDisk();
+  const disk = smallDisk(join(folder, "small"), "256k");
   if ("skip" in disk) return context.skip(disk.skip);
   try {
     const log = must(await openLogFolder(join(disk.path, "log"), signer));
@@ -299,6 +285,6 @@ test("a full disk refuses, leaves the log whole, and takes entries again once th
     await assertWhole(join(disk.path, "log"), size + 20);
     return undefined;
   } finally {
-    execFileSync("umount", [disk.path]);
+    disk.unmount();
   }
 });
