@@ -29,7 +29,8 @@ export function nkeyVariable(user: BusUser): string {
 
 /**
  * What a user of the bus may do, from the catalogue: publish what it may say, read the stream, work on its own durable, hold a lease.
- * Nobody but the installer makes, changes or deletes a stream or a durable, and nobody at all purges. Works on nats-server 2.9 and later.
+ * Nobody but the installer makes or copies a stream, or makes a durable, and nobody at all changes, deletes or purges a stream. Works
+ * on nats-server 2.9 and later.
  */
 export function permissionsOf(user: BusUser): BusPermissions {
   const inbox = `${inboxPrefixOf(user)}.>`;
@@ -105,8 +106,12 @@ function touching(durable: string): string[] {
   return [...makingAndDeleting(durable), `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`];
 }
 
+/** A copy of the stream for bad days: who may read all of it may as well have it in one piece. */
+const copying = [`$JS.API.STREAM.SNAPSHOT.${stream}`, `$JS.SNAPSHOT.ACK.${stream}.*`];
+
 const installing = [
   "$JS.API.INFO",
+  ...copying,
   ...[stream, leases].flatMap((name) => [`$JS.API.STREAM.CREATE.${name}`, `$JS.API.STREAM.INFO.${name}`]),
   ...durables.flatMap((durable) => [
     `$JS.API.CONSUMER.INFO.${stream}.${durable}`,

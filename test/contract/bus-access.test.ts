@@ -120,7 +120,6 @@ for (const program of natsPrograms()) {
       `$JS.API.STREAM.DELETE.${stream}`,
       `$JS.API.STREAM.PURGE.${stream}`,
       `$JS.API.STREAM.MSG.DELETE.${stream}`,
-      `$JS.API.STREAM.SNAPSHOT.${stream}`,
       `$JS.API.STREAM.RESTORE.${stream}`,
       `$JS.API.STREAM.PURGE.KV_${leaseBucket.name}`,
       `$JS.API.STREAM.DELETE.KV_${leaseBucket.name}`,
@@ -133,7 +132,9 @@ for (const program of natsPrograms()) {
       for (const user of busUsers) {
         const connection = await rawOf(t, user);
         for (const subject of administration) await refused(connection, subject, Buffer.from("{}"));
-        if (user !== "installer") await refused(connection, `$JS.API.STREAM.CREATE.${stream}`, Buffer.from("{}"));
+        if (user === "installer") continue;
+        for (const verb of ["CREATE", "SNAPSHOT"])
+          await refused(connection, `$JS.API.STREAM.${verb}.${stream}`, Buffer.from("{}"));
       }
     });
 
