@@ -4,12 +4,17 @@ import type { Chapter, Claim, Support } from "@omega/shared/audit/reasoning.ts";
 const evidenceShown = 4;
 const changesShown = 12;
 
+/** What an empty chapter says, where that is not simply nothing. */
+const nothingIn: Readonly<Record<string, string>> = { "Who approved": "nobody answered, or had to" };
+
 /** The reasoning as a person reads it. Each claim names its entry `#index` and the beginning of the entry's hash. */
 export function reasoningText(chapters: readonly Chapter[], paint: Paint): string[] {
   return chapters.flatMap(({ title, claims }) => [
     "",
     paint("strong", title),
-    ...(claims.length === 0 ? [paint("dim", "  nothing")] : claims.flatMap((claim) => claimText(claim, paint))),
+    ...(claims.length === 0
+      ? [paint("dim", `  ${nothingIn[title] ?? "nothing"}`)]
+      : claims.flatMap((claim) => claimText(claim, paint))),
   ]);
 }
 
