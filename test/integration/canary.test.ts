@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { EventOf } from "@omega/bus-schemas/catalogue.ts";
-import { timeText } from "@omega/shared/clock.ts";
+import { systemClock, timeText } from "@omega/shared/clock.ts";
 import { loadSigner } from "@omega/shared/signing.ts";
 import { Stage, startAgent, until, type AgentProcess } from "../agent-processes.ts";
 import { deploymentOf, deployments, imagePatch, settled } from "../conformance/actions/action-case.ts";
@@ -45,7 +45,7 @@ describe("the first new pod, judged by its own spans", () => {
   let cluster: Cluster;
   let surgeon: AgentProcess;
   let otlpPort = 0;
-  let traffic: NodeJS.Timeout | undefined;
+  let traffic: { stop(): Promise<void> } | undefined;
 
   const logs = (): string => running.map((agent) => agent.log()).join("\n");
   const startSurgeon = async (): Promise<AgentProcess> => {
@@ -88,7 +88,7 @@ describe("the first new pod, judged by its own spans", () => {
     surgeon = await startSurgeon();
   });
   after(async () => {
-    clearInterval(traffic);
+    await traffic?.stop();
     for (const agent of running) await agent.kill();
     await cluster.close();
     await installed.close();
@@ -114,19 +114,17 @@ describe("the first new pod, judged by its own spans", () => {
     await until("the pods of before are gone", async () => (await podsOf(name)).length === replicas);
     const old = await podsOf(name);
     let served = 0;
-    clearInterval(traffic);
-    traffic = setInterval(() => {
-      void (async () => {
-        for (const pod of await podsOf(name)) {
-          served += 1;
-          const fails = old.includes(pod) || newPods === "failing" ? served % 3 === 0 : false;
-          if (!old.includes(pod) && newPods === "silent") continue;
-          const body = request(name, pod, fails);
-          const headers = { "content-type": "application/json" };
-          await fetch(`http://127.0.0.1:${otlpPort}/v1/traces`, { method: "POST", headers, body });
-        }
-      })();
-    }, 150);
+    await traffic?.stop();
+    traffic = repeated(150, async () => {
+      for (const pod of await podsOf(name)) {
+        served += 1;
+        const fails = old.includes(pod) || newPods === "failing" ? served % 3 === 0 : false;
+        if (!old.includes(pod) && newPods === "silent") continue;
+        const body = request(name, pod, fails);
+        const headers = { "content-type": "application/json" };
+        await fetch(`http://127.0.0.1:${otlpPort}/v1/traces`, { method: "POST", headers, body });
+      }
+    });
     const incidentid = `inc-${name}`;
     const signal = {
       signalId: `sig-${name}`,
@@ -242,3 +240,22 @@ describe("the first new pod, judged by its own spans", () => {
     assert.equal(new Set(held.map(({ id }) => id)).size, 1);
   });
 });
+
+/** Does it again and again with a pause; `stop` resolves when none of it runs any more, and rejects with what went wrong in it. */
+function repeated(pauseMs: number, work: () => Promise<void>): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const running = (async () => {
+    while (!stopping.signal.aborted) {
+      await work();
+      await systemClock.sleep(pauseMs, stopping.signal);
+    }
+  })();
+  // Told by `stop`.
+  running.catch(() => undefined);
+  return {
+    stop() {
+      stopping.abort();
+      return running;
+    },
+  };
+}
